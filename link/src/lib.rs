@@ -12,3 +12,7 @@
 pub mod tls;
 
 pub mod camera_certificate;
+
+pub mod settings;
+
+pub mod exit;
