@@ -97,8 +97,7 @@ impl Flags {
         const FIELD: &str = "flags";
         let detector = DetectorState::from_number((word >> Self::DETECTOR_SHIFT) & Self::DETECTOR_MASK)
             .ok_or(Malformed::new("detector state", Problem::Unknown))?;
-        let flags =
-            Self { key: word & Self::KEY != 0, end: word & Self::END != 0, fail_closed: word & Self::FAIL_CLOSED != 0, detector };
+        let flags = Self { key: word & Self::KEY != 0, end: word & Self::END != 0, fail_closed: word & Self::FAIL_CLOSED != 0, detector };
         if flags.to_word() != word {
             return Err(Malformed::new(FIELD, Problem::Unknown));
         }

@@ -157,11 +157,7 @@ impl FromStr for Name {
     fn from_str(text: &str) -> Result<Self, NotAName> {
         let allowed = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"._-".contains(&byte);
         let first = text.bytes().next().is_some_and(|byte| byte.is_ascii_alphanumeric());
-        if (3..=32).contains(&text.len()) && first && text.bytes().all(allowed) {
-            Ok(Self(text.to_owned()))
-        } else {
-            Err(NotAName)
-        }
+        if (3..=32).contains(&text.len()) && first && text.bytes().all(allowed) { Ok(Self(text.to_owned())) } else { Err(NotAName) }
     }
 }
 

@@ -26,12 +26,8 @@ impl Label {
     pub const METADATA: Self = Self(11);
 
     /// The built-in ones with their names.
-    pub const BUILT_IN: [(Self, &'static str); 4] = [
-        (Self::OUTSIDE, "outside"),
-        (Self::FACE, "face"),
-        (Self::WHOLE_FRAME, "whole-frame"),
-        (Self::METADATA, "metadata"),
-    ];
+    pub const BUILT_IN: [(Self, &'static str); 4] =
+        [(Self::OUTSIDE, "outside"), (Self::FACE, "face"), (Self::WHOLE_FRAME, "whole-frame"), (Self::METADATA, "metadata")];
 
     /// From its number: 0 to 7 stand in the config's order, 8 to 11 are built in.
     #[must_use]

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use ::bytes::Bytes;
 use ed25519_dalek::{Signer as _, SigningKey};
 
+use crate::bytes::{Malformed, Problem};
 use crate::context::{Codec, Context};
 use crate::epoch::{EpochRecord, LastFrame, MAX_RECORD};
-use crate::bytes::{Malformed, Problem};
 use crate::frame::{Body, DetectorState, Flags, Frame, Header, Layer, LayerKind, MAX_LAYERS, SIGNATURE, SignedFrame};
 use crate::id::{CameraId, Digest, Micros, SessionId};
 use crate::region::{MAX_REGIONS, Region};
