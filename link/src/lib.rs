@@ -9,9 +9,14 @@
 
 #![deny(clippy::indexing_slicing)]
 
+pub mod address;
+
 pub mod tls;
 
 pub mod camera_certificate;
+
+pub mod endpoint;
+pub mod stream;
 
 pub mod settings;
 

@@ -81,6 +81,7 @@ impl Outcome {
 /// A client's side of TLS.
 #[derive(Debug, Clone)]
 pub struct Client {
+    trust: Trust,
     config: Arc<ClientConfig>,
     outcome: Outcome,
 }
@@ -107,7 +108,16 @@ impl Client {
         };
         config.alpn_protocols = vec![alpn.to_vec()];
         config.resumption = Resumption::disabled();
-        Ok(Self { config: Arc::new(config), outcome })
+        Ok(Self { trust, config: Arc::new(config), outcome })
+    }
+
+    /// The same client with an [`Outcome`] of its own, for one more connection at the same time.
+    #[must_use]
+    pub fn fresh(&self) -> Self {
+        let outcome = Outcome::default();
+        let mut config = ClientConfig::clone(&self.config);
+        config.dangerous().set_certificate_verifier(Arc::new(Verifier { trust: self.trust, outcome: outcome.clone() }));
+        Self { trust: self.trust, config: Arc::new(config), outcome }
     }
 
     /// The configuration for rustls, tokio-rustls and (through [`crate::endpoint`]) quinn.
