@@ -1,1 +1,12 @@
-//! Celosia.
+//! The relay: checks every frame, keeps it, and fans it out. It holds no key that opens a sealed layer.
+//!
+//! In reading order, which is the way of a frame and then of what surrounds it: who belongs to the relay ([`roster`]) and who vouches
+//! for whom ([`pki`]); what is configured ([`config`]).
+
+#![deny(clippy::indexing_slicing)]
+
+pub mod roster;
+
+pub mod pki;
+
+pub mod config;
