@@ -14,6 +14,11 @@ pub mod provider;
 pub mod root;
 pub mod server;
 
+#[cfg(test)]
+pub(crate) mod test_pki;
+#[cfg(test)]
+mod tests;
+
 pub use chain::Fault;
 pub use client::{Client, Outcome, Trust, TrustError};
 pub use identity::{BadIdentity, Identity};

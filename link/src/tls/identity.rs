@@ -45,6 +45,9 @@ impl Identity {
     /// Text that is not PEM, a chain that is empty or too long, a key that does not belong to the first certificate.
     pub fn from_pem(chain: &[u8], key: &[u8]) -> Result<Self, BadIdentity> {
         let chain = CertificateDer::pem_slice_iter(chain).collect::<Result<Vec<_>, _>>().map_err(|_| BadIdentity::Chain)?;
+        if chain.is_empty() {
+            return Err(BadIdentity::Chain);
+        }
         let key = PrivateKeyDer::from_pem_slice(key).map_err(|_| BadIdentity::Key)?;
         let identity = Self { chain, key };
         identity.certified().map(|_| identity)
