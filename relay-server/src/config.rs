@@ -4,7 +4,7 @@ pub mod limits;
 pub mod sharing;
 
 use std::collections::BTreeMap;
-use std::net::{Ipv6Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use link::settings::{self, Check, Problems, Validate};
@@ -15,9 +15,6 @@ use crate::pki::host::Host;
 
 pub use limits::{Archive, Limits};
 pub use sharing::{Camera, History, SealedAccess, Visible};
-
-/// The port of a relay, if nothing else is said: UDP for QUIC, TCP for HTTPS.
-pub const PORT: u16 = 7443;
 
 /// The annotated file with every key and its default, as `init` writes it.
 pub const ANNOTATED: &str = include_str!("../../config/relay.toml");
@@ -48,7 +45,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            listen: SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)),
+            listen: link::endpoint::ANY,
             name: String::new(),
             dir: PathBuf::from("."),
             sealed_access: None,

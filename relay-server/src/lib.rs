@@ -10,3 +10,9 @@ pub mod roster;
 pub mod pki;
 
 pub mod config;
+pub mod folder;
+pub mod init;
+
+pub mod answer;
+pub mod clock;
+pub mod gate;

@@ -19,6 +19,9 @@ pub mod root;
 
 pub mod issuing;
 
+pub mod authority;
+pub mod files;
+
 use rcgen::{CertificateParams, DistinguishedName, DnType, KeyPair, PKCS_ECDSA_P256_SHA256, PKCS_ED25519, PublicKeyData, SerialNumber};
 use time::{Duration, OffsetDateTime};
 use wire::id::{CameraId, Micros};

@@ -4,6 +4,9 @@ use std::fmt;
 use std::net::IpAddr;
 use std::str::FromStr;
 
+use link::address::{DEFAULT_PORT, Relay};
+use rustls::pki_types::ServerName;
+
 /// A DNS name (lower case, IDNA A-labels, no dot at the end) or an IP address, without a port.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Host {
@@ -22,13 +25,16 @@ impl FromStr for Host {
     type Err = NotAHost;
 
     fn from_str(text: &str) -> Result<Self, NotAHost> {
-        if let Ok(address) = text.parse() {
-            return Ok(Self::Ip(address));
+        if text.starts_with('[') {
+            return Err(NotAHost);
         }
-        let name = idna::domain_to_ascii_strict(text.strip_suffix('.').unwrap_or(text)).map_err(|_| NotAHost)?;
-        // A name whose last label is a number is an address that was mistyped (WHATWG URL, "ends in a number").
-        let last = name.rsplit('.').next().unwrap_or_default();
-        if name.is_empty() || last.bytes().all(|byte| byte.is_ascii_digit()) { Err(NotAHost) } else { Ok(Self::Dns(name)) }
+        // One rule for all programs says how a host is written: the peers' own.
+        let relay = Relay::new(text, DEFAULT_PORT).map_err(|_| NotAHost)?;
+        match relay.server_name() {
+            ServerName::IpAddress(address) => Ok(Self::Ip((*address).into())),
+            ServerName::DnsName(_) => Ok(Self::Dns(relay.host().to_owned())),
+            _ => Err(NotAHost),
+        }
     }
 }
 
