@@ -35,6 +35,21 @@ pub enum Problem {
     Text,
 }
 
+impl Problem {
+    /// A short name for counters and test vectors.
+    #[must_use]
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Truncated => "truncated",
+            Self::Trailing => "trailing",
+            Self::TooLong => "too-long",
+            Self::Unknown => "unknown",
+            Self::Contradiction => "contradiction",
+            Self::Text => "text",
+        }
+    }
+}
+
 impl Malformed {
     /// `field` has `problem`.
     #[must_use]
@@ -164,12 +179,12 @@ impl Reader {
     }
 }
 
-/// Appends a field behind its u8 length. Fields written so are capped by their types; a longer one is cut to nothing by
-/// [`Reader::short`] at the other side, so this saturates instead of panicking.
+/// Appends a field behind its u8 length. A longer one is cut at 255, above every cap, so that the other side reads on and refuses it by
+/// its name.
 pub(crate) fn put_short(out: &mut Vec<u8>, bytes: &[u8]) {
-    debug_assert!(bytes.len() <= usize::from(u8::MAX), "short fields are capped by their types");
-    out.push(u8::try_from(bytes.len()).unwrap_or(u8::MAX));
-    out.extend_from_slice(bytes);
+    let length = u8::try_from(bytes.len()).unwrap_or(u8::MAX);
+    out.push(length);
+    out.extend_from_slice(bytes.get(..length.into()).unwrap_or(bytes));
 }
 
 /// Appends a field behind its u32 length.

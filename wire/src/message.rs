@@ -1,14 +1,23 @@
 //! What peers say to each other: one enum, whole from the start. What is not built yet is refused by name; retired numbers stay, marked.
 
+mod camera;
+mod hello;
+mod refused;
+mod subscribe;
+
 use ::bytes::Bytes;
 
-use crate::bytes::{Malformed, Problem, Reader, put_long, put_short};
-use crate::context::VERSION;
+use crate::bytes::{Malformed, Problem, Reader};
 use crate::frame::MAX_FRAME;
 use crate::grants::{Grant, GrantList, read_grants, write_grants};
-use crate::id::{Digest, Fingerprint, Micros, Name};
+use crate::id::{Digest, Name};
 use crate::receipt::SignedReceipt;
 use crate::sign::SignedRecord;
+
+pub use camera::Camera;
+pub use hello::Hello;
+pub use refused::{Reason, Refused};
+pub use subscribe::{Layers, Span, Subscribe};
 
 /// No message but a frame is longer than this: a camera's certificates, or a full list of grants.
 pub const MAX_CONTROL: usize = 16 << 20;
@@ -16,12 +25,6 @@ pub const MAX_CONTROL: usize = 16 << 20;
 /// What a stranger may send in one message, before it is known who speaks.
 pub const MAX_HELLO: usize = 256;
 
-const MAX_TICKET: usize = 64;
-const MAX_CERTIFICATE: usize = 4096;
-const MAX_CERTIFICATES: usize = 4;
-const MAX_CRL: usize = 1 << 20;
-const MAX_CRLS: usize = 2;
-const MAX_REASON: usize = 255;
 const MAX_HEAD: usize = 1024;
 
 /// One message. A subscription is a number that its opener chose, unique on its connection.
@@ -93,79 +96,6 @@ pub enum Message {
     },
 }
 
-/// Who speaks, as far as it needs to be said.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Hello {
-    /// [`VERSION`] of the speaker.
-    pub version: u8,
-    /// A one-use ticket from the API.
-    pub ticket: Option<Bytes>,
-    /// The key whose grants are wanted, of a viewer without an account.
-    pub fingerprint: Option<Fingerprint>,
-}
-
-impl Hello {
-    /// A greeting in this version.
-    #[must_use]
-    pub const fn new(fingerprint: Option<Fingerprint>) -> Self {
-        Self { version: VERSION, ticket: None, fingerprint }
-    }
-}
-
-/// Which layers a viewer wants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum Layers {
-    /// The masked picture; sealed layers come as digests.
-    Public = 0,
-    /// The sealed layers too, with the grants.
-    Sealed = 1,
-}
-
-/// From when to when.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Span {
-    /// From the newest group on.
-    Live,
-    /// What was captured in that time, both ends included.
-    Range {
-        /// Not before.
-        from: Micros,
-        /// Not after.
-        to: Micros,
-    },
-}
-
-/// What a viewer wants.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Subscribe {
-    /// Chosen by the viewer.
-    pub subscription: u32,
-    /// Which camera.
-    pub camera: Name,
-    /// Which layers.
-    pub layers: Layers,
-    /// When.
-    pub span: Span,
-    /// Of a range, how fast: percent of real time, 0 for as fast as it goes.
-    pub pace: u16,
-    /// Only key frames.
-    pub key_frames_only: bool,
-}
-
-/// Who a camera is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Camera {
-    /// Which subscription.
-    pub subscription: u32,
-    /// Its name at this relay.
-    pub name: Name,
-    /// DER (RFC 5280), the camera's own first, the root last.
-    pub chain: Vec<Bytes>,
-    /// DER: of the root, and of the issuing CA.
-    pub crls: Vec<Bytes>,
-}
-
 /// An epoch's grants.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grants {
@@ -204,56 +134,6 @@ pub enum GapCause {
     Missing = 2,
 }
 
-/// Something was not done.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Refused {
-    /// Which subscription; 0 for the connection.
-    pub subscription: u32,
-    /// Why, for programs.
-    pub reason: Reason,
-    /// Why, for people.
-    pub text: String,
-}
-
-macro_rules! reasons {
-    ($($number:literal $name:ident $text:literal, $doc:literal;)*) => {
-        /// Why something was refused.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        #[repr(u16)]
-        pub enum Reason {
-            $(#[doc = $doc] $name = $number,)*
-        }
-
-        impl Reason {
-            /// A short name for counters and scripts.
-            #[must_use]
-            pub const fn name(self) -> &'static str {
-                match self { $(Self::$name => $text,)* }
-            }
-
-            const fn from_number(number: u16) -> Option<Self> {
-                match number { $($number => Some(Self::$name),)* _ => None }
-            }
-        }
-    };
-}
-
-reasons! {
-    1 Version "version", "The peers speak no common version.";
-    2 NotBuilt "not-built", "This version does not do that yet.";
-    3 Malformed "malformed", "The message could not be read.";
-    4 OutOfTurn "out-of-turn", "The message does not belong here.";
-    5 UnknownCamera "unknown-camera", "No camera of that name.";
-    6 NotAllowed "not-allowed", "The speaker may not do that.";
-    7 TooMany "too-many", "A limit was reached; later may work.";
-    8 NotVerified "not-verified", "A record or frame did not verify.";
-    9 Forked "forked", "Another frame with that session and sequence is held already.";
-    10 Replaced "replaced", "The same camera connected again.";
-    11 Stopping "stopping", "The relay is shutting down.";
-    12 Storage "storage", "The relay cannot store at the moment.";
-    13 Offline "offline", "The camera is not connected.";
-}
-
 impl Message {
     const HELLO: u8 = 1;
     const PUBLISH: u8 = 2;
@@ -288,18 +168,18 @@ impl Message {
         let mut out = Vec::with_capacity(64);
         match self {
             Self::Hello(hello) => {
-                out.extend_from_slice(&[Self::HELLO, hello.version]);
-                put_short(&mut out, hello.ticket.as_deref().unwrap_or_default());
-                put_short(&mut out, hello.fingerprint.as_ref().map_or(&[][..], |fingerprint| fingerprint.as_bytes()));
+                out.push(Self::HELLO);
+                hello.write(&mut out);
             }
             Self::Publish { subscription } => put_numbered(&mut out, Self::PUBLISH, *subscription),
-            Self::Subscribe(subscribe) => subscribe.write(&mut out),
+            Self::Subscribe(subscribe) => {
+                put_numbered(&mut out, Self::SUBSCRIBE, subscribe.subscription);
+                subscribe.write(&mut out);
+            }
             Self::Unsubscribe { subscription } => put_numbered(&mut out, Self::UNSUBSCRIBE, *subscription),
             Self::Camera(camera) => {
                 put_numbered(&mut out, Self::CAMERA, camera.subscription);
-                put_short(&mut out, camera.name.as_str().as_bytes());
-                put_list(&mut out, &camera.chain);
-                put_list(&mut out, &camera.crls);
+                camera.write(&mut out);
             }
             Self::Record { subscription, record } => {
                 put_numbered(&mut out, Self::RECORD, *subscription);
@@ -332,8 +212,7 @@ impl Message {
             Self::EndOfRange { subscription } => put_numbered(&mut out, Self::END_OF_RANGE, *subscription),
             Self::Refused(refused) => {
                 put_numbered(&mut out, Self::REFUSED, refused.subscription);
-                out.extend_from_slice(&(refused.reason as u16).to_be_bytes());
-                put_short(&mut out, cut(&refused.text, MAX_REASON).as_bytes());
+                refused.write(&mut out);
             }
             Self::AuditHead { head } => {
                 out.push(Self::AUDIT_HEAD);
@@ -350,16 +229,11 @@ impl Message {
     pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
         let mut reader = Reader::new(bytes);
         let message = match reader.u8("message kind")? {
-            Self::HELLO => Self::Hello(read_hello(&mut reader)?),
+            Self::HELLO => Self::Hello(Hello::read(&mut reader)?),
             Self::PUBLISH => Self::Publish { subscription: read_subscription(&mut reader)? },
-            Self::SUBSCRIBE => Self::Subscribe(Subscribe::read(&mut reader)?),
+            Self::SUBSCRIBE => Self::Subscribe(Subscribe::read(read_subscription(&mut reader)?, &mut reader)?),
             Self::UNSUBSCRIBE => Self::Unsubscribe { subscription: read_subscription(&mut reader)? },
-            Self::CAMERA => Self::Camera(Camera {
-                subscription: read_subscription(&mut reader)?,
-                name: read_name(&mut reader)?,
-                chain: read_list(&mut reader, "certificate", MAX_CERTIFICATES, MAX_CERTIFICATE)?,
-                crls: read_list(&mut reader, "revocation list", MAX_CRLS, MAX_CRL)?,
-            }),
+            Self::CAMERA => Self::Camera(Camera::read(read_subscription(&mut reader)?, &mut reader)?),
             Self::RECORD => {
                 let subscription = read_subscription(&mut reader)?;
                 return Ok(Self::Record { subscription, record: SignedRecord::decode(reader.rest())? });
@@ -388,11 +262,7 @@ impl Message {
                 return Ok(Self::Receipt { subscription, receipt: SignedReceipt::decode(reader.rest())? });
             }
             Self::END_OF_RANGE => Self::EndOfRange { subscription: read_subscription(&mut reader)? },
-            Self::REFUSED => Self::Refused(Refused {
-                subscription: read_subscription(&mut reader)?,
-                reason: Reason::from_number(reader.u16("reason")?).ok_or(Malformed::new("reason", Problem::Unknown))?,
-                text: read_text(&mut reader)?,
-            }),
+            Self::REFUSED => Self::Refused(Refused::read(read_subscription(&mut reader)?, &mut reader)?),
             Self::AUDIT_HEAD => {
                 if reader.remaining() > MAX_HEAD {
                     return Err(Malformed::new("audit head", Problem::TooLong));
@@ -427,51 +297,6 @@ impl Message {
     }
 }
 
-impl Subscribe {
-    const LIVE: u8 = 0;
-    const RANGE: u8 = 1;
-
-    fn write(&self, out: &mut Vec<u8>) {
-        put_numbered(out, Message::SUBSCRIBE, self.subscription);
-        put_short(out, self.camera.as_str().as_bytes());
-        out.push(self.layers as u8);
-        match self.span {
-            Span::Live => out.push(Self::LIVE),
-            Span::Range { from, to } => {
-                out.push(Self::RANGE);
-                put_numbers(out, &[from.0, to.0]);
-            }
-        }
-        out.extend_from_slice(&self.pace.to_be_bytes());
-        out.push(self.key_frames_only.into());
-    }
-
-    fn read(reader: &mut Reader) -> Result<Self, Malformed> {
-        let subscription = read_subscription(reader)?;
-        let camera = read_name(reader)?;
-        let layers = match reader.u8("layers")? {
-            0 => Layers::Public,
-            1 => Layers::Sealed,
-            _ => return Err(Malformed::new("layers", Problem::Unknown)),
-        };
-        let span = match reader.u8("span")? {
-            Self::LIVE => Span::Live,
-            Self::RANGE => Span::Range { from: Micros(reader.u64("from")?), to: Micros(reader.u64("to")?) },
-            _ => return Err(Malformed::new("span", Problem::Unknown)),
-        };
-        if matches!(span, Span::Range { from, to } if from > to) {
-            return Err(Malformed::new("span", Problem::Contradiction));
-        }
-        let pace = reader.u16("pace")?;
-        let key_frames_only = match reader.u8("key frames only")? {
-            0 => false,
-            1 => true,
-            _ => return Err(Malformed::new("key frames only", Problem::Unknown)),
-        };
-        Ok(Self { subscription, camera, layers, span, pace, key_frames_only })
-    }
-}
-
 fn put_numbered(out: &mut Vec<u8>, kind: u8, subscription: u32) {
     out.push(kind);
     out.extend_from_slice(&subscription.to_be_bytes());
@@ -483,18 +308,6 @@ fn put_numbers(out: &mut Vec<u8>, numbers: &[u64]) {
     }
 }
 
-fn put_list(out: &mut Vec<u8>, items: &[Bytes]) {
-    out.push(u8::try_from(items.len()).unwrap_or(u8::MAX));
-    for item in items {
-        put_long(out, item);
-    }
-}
-
-fn read_list(reader: &mut Reader, field: &'static str, most: usize, cap: usize) -> Result<Vec<Bytes>, Malformed> {
-    let count = reader.count(field, most)?;
-    (0..count).map(|_| reader.long(field, cap)).collect()
-}
-
 fn read_subscription(reader: &mut Reader) -> Result<u32, Malformed> {
     reader.u32("subscription")
 }
@@ -503,24 +316,6 @@ fn read_name(reader: &mut Reader) -> Result<Name, Malformed> {
     const FIELD: &str = "camera name";
     let bytes = reader.short(FIELD, 32)?;
     std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok()).ok_or(Malformed::new(FIELD, Problem::Text))
-}
-
-fn read_text(reader: &mut Reader) -> Result<String, Malformed> {
-    let bytes = reader.short("text", MAX_REASON)?;
-    let text = std::str::from_utf8(&bytes).map_err(|_| Malformed::new("text", Problem::Text))?;
-    // It is shown on terminals: no escape sequences from a stranger.
-    if text.chars().any(char::is_control) { Err(Malformed::new("text", Problem::Text)) } else { Ok(text.to_owned()) }
-}
-
-fn read_hello(reader: &mut Reader) -> Result<Hello, Malformed> {
-    let version = reader.u8("version")?;
-    let ticket = reader.short("ticket", MAX_TICKET)?;
-    let fingerprint = reader.short("fingerprint", 32)?;
-    let fingerprint = match &fingerprint[..] {
-        [] => None,
-        bytes => Some(Fingerprint(bytes.try_into().map_err(|_| Malformed::new("fingerprint", Problem::Truncated))?)),
-    };
-    Ok(Hello { version, ticket: (!ticket.is_empty()).then_some(ticket), fingerprint })
 }
 
 fn read_gap(reader: &mut Reader) -> Result<Gap, Malformed> {
@@ -536,13 +331,4 @@ fn read_gap(reader: &mut Reader) -> Result<Gap, Malformed> {
         },
     };
     if gap.first > gap.last { Err(Malformed::new("gap", Problem::Contradiction)) } else { Ok(gap) }
-}
-
-/// The longest prefix of at most `most` bytes that ends between two characters.
-fn cut(text: &str, most: usize) -> &str {
-    let mut end = text.len().min(most);
-    while !text.is_char_boundary(end) {
-        end -= 1;
-    }
-    text.get(..end).unwrap_or_default()
 }
