@@ -338,7 +338,7 @@ impl Assessor {
         let (session, sequence) = place;
         let seen = self.seen.iter().find(|(candidate, _)| *candidate == place).map(|(_, digest)| *digest);
         let record = held.frame.context.as_ref().and_then(|context| self.known(context.record)).map(|known| Arc::clone(&known.record));
-        let verified = record.map(|record| Group::open(&record, held.frame, held.bytes));
+        let verified = record.map(|record| Group::open(&record, held.frame));
         let reason = match (verified, seen) {
             (Some(Err(refusal)), _) => Reason::Refused { session, sequence, refusal },
             (Some(Ok((_, frame))), Some(digest)) if frame.digest() != digest => Reason::Forked { session, sequence },
@@ -435,10 +435,10 @@ impl Assessor {
 
     fn verify(&mut self, held: Held) -> Result<Verified<SignedFrame>, Refusal> {
         let Some(context) = &held.frame.context else {
-            return self.group.as_mut().ok_or(Refusal::NoKeyFrame)?.next(held.frame, held.bytes);
+            return self.group.as_mut().ok_or(Refusal::NoKeyFrame)?.next(held.frame);
         };
         let record = &self.known(context.record).ok_or(Refusal::OtherRecord)?.record;
-        let (group, frame) = Group::open(record, held.frame, held.bytes)?;
+        let (group, frame) = Group::open(record, held.frame)?;
         self.group = Some(group);
         Ok(frame)
     }

@@ -9,7 +9,7 @@ use crate::bytes::{Malformed, Problem, Reader, length32};
 use crate::context::Context;
 use crate::id::{Digest, Micros};
 use crate::label::Label;
-use crate::region::{MAX_REGIONS, Region};
+use crate::region::{MAX_REGIONS, Region, overlap};
 
 /// No frame is longer than this on the wire. A lossless still of 50 megapixels fits; a relay caps live frames far lower.
 pub const MAX_FRAME: usize = 64 << 20;
@@ -210,9 +210,15 @@ pub struct Frame {
     pub layers: Vec<Layer>,
     /// Ed25519 over [`Self::signed_bytes`].
     pub signature: [u8; SIGNATURE],
+    /// The bytes that this was read from, kept here so that what is verified and what is passed on cannot come apart.
+    wire: Bytes,
 }
 
 impl Frame {
+    pub(crate) const fn draft(context: Option<Arc<Context>>, header: Header, layers: Vec<Layer>) -> Self {
+        Self { context, header, layers, signature: [0; SIGNATURE], wire: Bytes::new() }
+    }
+
     /// Reads exactly one frame. The layers share the memory of `bytes`.
     ///
     /// # Errors
@@ -221,7 +227,7 @@ impl Frame {
         if bytes.len() > MAX_FRAME {
             return Err(Malformed::new("frame", Problem::TooLong));
         }
-        let mut reader = Reader::new(bytes);
+        let mut reader = Reader::new(bytes.clone());
         let flags = Flags::from_word(reader.u16("flags")?)?;
         let context = if flags.key { Some(Arc::new(Context::read(&mut reader)?)) } else { None };
         let group = reader.u64("group")?;
@@ -233,7 +239,7 @@ impl Frame {
         let layers = (0..count).map(|_| Layer::read(&mut reader)).collect::<Result<_, _>>()?;
         let signature = reader.array("signature")?;
         reader.end("frame")?;
-        let frame = Self { context, header: Header { group, sequence, captured_at, flags, regions }, layers, signature };
+        let frame = Self { context, header: Header { group, sequence, captured_at, flags, regions }, layers, signature, wire: bytes };
         frame.check()?;
         Ok(frame)
     }
@@ -243,6 +249,10 @@ impl Frame {
         if let Some(context) = &self.context {
             if context.group != self.header.group {
                 return Err(Malformed::new("group", Problem::Contradiction));
+            }
+            // Only a session's first group has nothing before it.
+            if (context.group == 0) != (context.previous == Digest::ZERO) {
+                return Err(Malformed::new("previous frame", Problem::Contradiction));
             }
             self.check_regions(context)?;
         }
@@ -260,7 +270,7 @@ impl Frame {
         }
         // Every region must have a sealed layer to hold its originals.
         let sealed = |label| self.layers.iter().any(|layer| layer.kind == LayerKind::Sealed(label));
-        if self.header.regions.iter().all(|region| sealed(region.label)) {
+        if self.header.regions.iter().all(|region| sealed(region.label)) && !overlap(&self.header.regions) {
             Ok(())
         } else {
             Err(Malformed::new("regions", Problem::Contradiction))
@@ -277,11 +287,23 @@ impl Frame {
         }
     }
 
+    /// The bytes that this was read from.
+    #[must_use]
+    pub const fn bytes(&self) -> &Bytes {
+        &self.wire
+    }
+
+    /// How many bytes it takes on the wire with every layer as it is here.
+    pub(crate) fn encoded_length(&self) -> usize {
+        let context = if self.context.is_some() { Context::LENGTH } else { 0 };
+        let layers: usize = self.layers.iter().map(|layer| 3 + layer.present().map_or(32, |bytes| 4 + bytes.len())).sum();
+        2 + context + 8 + 8 + 8 + 1 + Region::LENGTH * self.header.regions.len() + 1 + layers + SIGNATURE
+    }
+
     /// The bytes on the wire, each layer whole where `keep` says so and as its digest where not. `digests` are the layers' digests in
     /// order, so that a withheld layer is not hashed again.
     pub(crate) fn encode_with(&self, digests: &[Digest], keep: impl Fn(LayerKind) -> bool) -> Bytes {
-        let size: usize = self.layers.iter().map(|layer| 39 + layer.present().map_or(0, Bytes::len)).sum();
-        let mut out = Vec::with_capacity(256 + self.header.regions.len() * 11 + size);
+        let mut out = Vec::with_capacity(self.encoded_length());
         out.extend_from_slice(&self.header.flags.to_word().to_be_bytes());
         if let Some(context) = &self.context {
             context.write(&mut out);
@@ -320,7 +342,8 @@ impl Frame {
     /// The same whether layers are present or withheld.
     #[must_use]
     pub fn signed_bytes(&self, context: &Context, digests: &[Digest], previous: Digest) -> Vec<u8> {
-        let mut out = Vec::with_capacity(512 + self.header.regions.len() * 11);
+        let fixed = crate::sign::FRAME.len() + Context::LENGTH + 2 + 8 + 8 + 8 + 1 + 1 + 32;
+        let mut out = Vec::with_capacity(fixed + Region::LENGTH * self.header.regions.len() + 34 * self.layers.len());
         out.extend_from_slice(crate::sign::FRAME);
         context.write(&mut out);
         out.extend_from_slice(&self.header.flags.to_word().to_be_bytes());
@@ -355,12 +378,17 @@ pub struct SignedFrame {
     context: Arc<Context>,
     digests: Vec<Digest>,
     digest: Digest,
-    bytes: Bytes,
 }
 
 impl SignedFrame {
-    pub(crate) const fn new(frame: Frame, context: Arc<Context>, digests: Vec<Digest>, digest: Digest, bytes: Bytes) -> Self {
-        Self { frame, context, digests, digest, bytes }
+    pub(crate) const fn new(frame: Frame, context: Arc<Context>, digests: Vec<Digest>, digest: Digest) -> Self {
+        Self { frame, context, digests, digest }
+    }
+
+    /// A frame that was signed just now: what others read, they read from these bytes.
+    pub(crate) fn signed(mut frame: Frame, context: Arc<Context>, digests: Vec<Digest>, digest: Digest) -> Self {
+        frame.wire = frame.encode_with(&digests, |_| true);
+        Self::new(frame, context, digests, digest)
     }
 
     /// The context of its group, which a frame that opens none does not carry itself.
@@ -402,7 +430,7 @@ impl SignedFrame {
     /// The bytes on the wire, as they came.
     #[must_use]
     pub const fn bytes(&self) -> &Bytes {
-        &self.bytes
+        &self.frame.wire
     }
 
     /// The bytes on the wire for somebody who is sent only the layers that `keep` names: the others become digests, and the
@@ -410,7 +438,7 @@ impl SignedFrame {
     #[must_use]
     pub fn withhold(&self, keep: impl Fn(LayerKind) -> bool) -> Bytes {
         if self.frame.layers.iter().all(|layer| keep(layer.kind) || layer.present().is_none()) {
-            self.bytes.clone()
+            self.frame.wire.clone()
         } else {
             self.frame.encode_with(&self.digests, keep)
         }

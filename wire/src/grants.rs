@@ -12,6 +12,12 @@ pub const MAX_GRANT: usize = 2048;
 /// How many grants an epoch may have.
 pub const MAX_GRANTS: usize = 4096;
 
+const LIST: &str = "grant list";
+/// A line of the list on the wire: recipient, label, digest.
+const ENTRY: usize = 32 + 1 + 32;
+/// The least that a grant takes on the wire: recipient, label, length.
+const LEAST_GRANT: usize = 32 + 1 + 4;
+
 /// A grant: one content key, wrapped for one viewer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Grant {
@@ -47,13 +53,20 @@ impl Grant {
 pub struct GrantList(Vec<Entry>);
 
 impl GrantList {
-    /// The list of these grants. Two grants of one label for one recipient are one too many: the later is left out.
-    #[must_use]
-    pub fn of(grants: &[Grant]) -> Self {
+    /// The list of these grants.
+    ///
+    /// # Errors
+    /// When there are more than [`MAX_GRANTS`], or two of one label for one recipient: nobody would read such a list.
+    pub fn of(grants: &[Grant]) -> Result<Self, Malformed> {
+        if grants.len() > MAX_GRANTS {
+            return Err(Malformed::new(LIST, Problem::TooLong));
+        }
         let mut entries: Vec<Entry> = grants.iter().map(Grant::entry).collect();
-        entries.sort_by_key(|entry| (entry.recipient, entry.label));
-        entries.dedup_by_key(|entry| (entry.recipient, entry.label));
-        Self(entries)
+        entries.sort_unstable();
+        if entries.windows(2).any(|pair| matches!(pair, [a, b] if (a.recipient, a.label) == (b.recipient, b.label))) {
+            return Err(Malformed::new(LIST, Problem::Contradiction));
+        }
+        Ok(Self(entries))
     }
 
     /// The lines, in order.
@@ -70,9 +83,26 @@ impl GrantList {
     /// What the epoch record names.
     #[must_use]
     pub fn digest(&self) -> Digest {
-        let mut out = Vec::new();
+        Digest::of(&[&self.encode()])
+    }
+
+    /// The list alone, as a program keeps it in a file.
+    #[must_use]
+    pub fn encode(&self) -> Bytes {
+        let mut out = Vec::with_capacity(4 + self.0.len() * ENTRY);
         self.write(&mut out);
-        Digest::of(&[&out])
+        out.into()
+    }
+
+    /// Reads what [`Self::encode`] wrote.
+    ///
+    /// # Errors
+    /// When the bytes are not exactly one list.
+    pub fn decode(bytes: Bytes) -> Result<Self, Malformed> {
+        let mut reader = Reader::new(bytes);
+        let list = Self::read(&mut reader)?;
+        reader.end(LIST)?;
+        Ok(list)
     }
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
@@ -85,17 +115,16 @@ impl GrantList {
     }
 
     pub(crate) fn read(reader: &mut Reader) -> Result<Self, Malformed> {
-        const FIELD: &str = "grant list";
-        let count = read_count(reader, FIELD)?;
-        let mut entries: Vec<Entry> = Vec::with_capacity(count.min(reader.remaining() / 65));
+        let count = read_count(reader, LIST)?;
+        let mut entries: Vec<Entry> = Vec::with_capacity(count.min(reader.remaining() / ENTRY));
         for _ in 0..count {
             let entry = Entry {
-                recipient: Fingerprint(reader.array(FIELD)?),
-                label: Label::read(reader, FIELD)?,
-                digest: Digest(reader.array(FIELD)?),
+                recipient: Fingerprint(reader.array(LIST)?),
+                label: Label::read(reader, LIST)?,
+                digest: Digest(reader.array(LIST)?),
             };
             if entries.last().is_some_and(|last| (last.recipient, last.label) >= (entry.recipient, entry.label)) {
-                return Err(Malformed::new(FIELD, Problem::Contradiction));
+                return Err(Malformed::new(LIST, Problem::Contradiction));
             }
             entries.push(entry);
         }
@@ -115,7 +144,7 @@ pub(crate) fn write_grants(grants: &[Grant], out: &mut Vec<u8>) {
 pub(crate) fn read_grants(reader: &mut Reader) -> Result<Vec<Grant>, Malformed> {
     const FIELD: &str = "grant";
     let count = read_count(reader, FIELD)?;
-    let mut grants = Vec::with_capacity(count.min(reader.remaining() / 37));
+    let mut grants = Vec::with_capacity(count.min(reader.remaining() / LEAST_GRANT));
     for _ in 0..count {
         grants.push(Grant {
             recipient: Fingerprint(reader.array(FIELD)?),

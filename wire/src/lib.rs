@@ -7,6 +7,9 @@
 //! signed and verified ([`sign`], [`verify`]), what a viewer may conclude ([`verdict`], [`assess`]), and what peers say to each
 //! other ([`message`]). `FORMAT.md` beside this crate draws the bytes.
 
+#![deny(clippy::indexing_slicing)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))]
+
 pub mod bytes;
 pub mod id;
 pub mod label;

@@ -39,7 +39,7 @@ impl Region {
     /// Whether it lies inside a picture of that size, is not empty, and lies on the grid (edges of the picture count as on it).
     #[must_use]
     pub fn fits(&self, width: u16, height: u16, grid: u16) -> bool {
-        let on_grid = |value: u32| grid > 0 && value % u32::from(grid) == 0;
+        let on_grid = |value: u32| grid > 0 && value.is_multiple_of(u32::from(grid));
         self.w > 0
             && self.h > 0
             && self.right() <= u32::from(width)
@@ -49,6 +49,18 @@ impl Region {
             && (on_grid(self.right()) || self.right() == u32::from(width))
             && (on_grid(self.bottom()) || self.bottom() == u32::from(height))
     }
+
+    /// Whether both have a pixel in common.
+    #[must_use]
+    pub fn overlaps(&self, other: &Self) -> bool {
+        u32::from(self.x) < other.right()
+            && u32::from(other.x) < self.right()
+            && u32::from(self.y) < other.bottom()
+            && u32::from(other.y) < self.bottom()
+    }
+
+    /// Its size on the wire and under the signature, in bytes.
+    pub const LENGTH: usize = 1 + 5 * 2;
 
     pub(crate) fn write(&self, out: &mut Vec<u8>) {
         out.push(self.label.number());
@@ -68,6 +80,19 @@ impl Region {
             track: reader.u16(FIELD)?,
         })
     }
+}
+
+/// Whether any two of them have a pixel in common: a frame with such regions is refused, since every hidden pixel belongs to one label.
+#[must_use]
+pub fn overlap(regions: &[Region]) -> bool {
+    let mut rest = regions;
+    while let Some((first, others)) = rest.split_first() {
+        if others.iter().any(|other| first.overlaps(other)) {
+            return true;
+        }
+        rest = others;
+    }
+    false
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use ed25519_dalek::{Signer as _, SigningKey};
 use crate::bytes::{Malformed, Problem};
 use crate::context::{Codec, Context};
 use crate::epoch::{EpochRecord, LastFrame, MAX_RECORD};
-use crate::frame::{Body, DetectorState, Flags, Frame, Header, Layer, LayerKind, MAX_LAYERS, SIGNATURE, SignedFrame};
+use crate::frame::{Body, DetectorState, Flags, Frame, Header, Layer, LayerKind, MAX_FRAME, MAX_LAYERS, SIGNATURE, SignedFrame};
 use crate::id::{CameraId, Digest, Micros, SessionId};
 use crate::region::{MAX_REGIONS, Region};
 
@@ -30,11 +30,19 @@ pub struct SignedRecord {
 
 impl SignedRecord {
     /// Signs a record with the camera's key.
-    #[must_use]
-    pub fn sign(record: &EpochRecord, key: &SigningKey) -> Self {
-        let bytes = record.to_bytes();
+    ///
+    /// # Errors
+    /// When nobody would read it (too many owners, say), or it names another camera: nothing is signed then.
+    pub fn sign(record: &EpochRecord, key: &SigningKey) -> Result<Self, NotSigned> {
+        let bytes = Bytes::from(record.to_bytes());
+        if EpochRecord::from_bytes(bytes.clone())? != *record {
+            return Err(Malformed::new("epoch record", Problem::Contradiction).into());
+        }
+        if record.camera.0 != key.verifying_key().to_bytes() {
+            return Err(NotSigned::OtherCamera);
+        }
         let signature = key.sign(&[EPOCH, &bytes].concat()).to_bytes();
-        Self { record: bytes.into(), signature }
+        Ok(Self { record: bytes, signature })
     }
 
     /// SHA-256 of the bytes under the signature: what group contexts name.
@@ -116,7 +124,13 @@ pub enum NotSigned {
     /// The session has ended.
     #[error("the session has ended")]
     Ended,
-    /// The draft would not be read by anyone.
+    /// The frame has other layers than the group's key frame.
+    #[error("a group's frames all have the layers of its key frame")]
+    Layers,
+    /// The record names another camera than the key's.
+    #[error("the record names another camera")]
+    OtherCamera,
+    /// Nobody would read it.
     #[error(transparent)]
     Malformed(#[from] Malformed),
 }
@@ -125,7 +139,7 @@ pub enum NotSigned {
 pub struct SessionSigner {
     key: SigningKey,
     session: SessionId,
-    context: Option<Arc<Context>>,
+    group: Option<(Arc<Context>, Arc<[LayerKind]>)>,
     groups: u64,
     last: Option<(u64, Digest)>,
     ended: bool,
@@ -135,7 +149,7 @@ impl SessionSigner {
     /// Begins a session.
     #[must_use]
     pub const fn new(key: SigningKey, session: SessionId) -> Self {
-        Self { key, session, context: None, groups: 0, last: None, ended: false }
+        Self { key, session, group: None, groups: 0, last: None, ended: false }
     }
 
     /// Which camera signs.
@@ -180,7 +194,7 @@ impl SessionSigner {
     /// # Errors
     /// When the session has no frame yet, has ended, or the sequence is not above the last one.
     pub fn end(&mut self, sequence: u64, captured_at: Micros) -> Result<SignedFrame, NotSigned> {
-        let last = self.context.as_ref().ok_or(NotSigned::NoGroup)?;
+        let (last, _) = self.group.as_ref().ok_or(NotSigned::NoGroup)?;
         let start = Start { codec: last.codec, width: last.width, height: last.height, record: last.record };
         let flags = Flags { key: true, end: true, fail_closed: false, detector: DetectorState::Off };
         let frame = self.finish(Some(start), sequence, captured_at, flags, Vec::new(), Vec::new())?;
@@ -220,12 +234,21 @@ impl SessionSigner {
                 record: start.record,
                 previous,
             }),
-            None => self.context.clone().ok_or(NotSigned::NoGroup)?,
+            None => {
+                let (context, kinds) = self.group.as_ref().ok_or(NotSigned::NoGroup)?;
+                if !layers.iter().map(|layer| layer.kind).eq(kinds.iter().copied()) {
+                    return Err(NotSigned::Layers);
+                }
+                Arc::clone(context)
+            }
         };
         let header = Header { group: context.group, sequence, captured_at, flags, regions };
-        let mut frame = Frame { context: flags.key.then(|| context.clone()), header, layers, signature: [0; SIGNATURE] };
+        let mut frame = Frame::draft(flags.key.then(|| context.clone()), header, layers);
         frame.check()?;
         frame.check_regions(&context)?;
+        if frame.encoded_length() > MAX_FRAME {
+            return Err(Malformed::new("frame", Problem::TooLong).into());
+        }
         let digests = frame.layer_digests();
         let signed = frame.signed_bytes(&context, &digests, previous);
         frame.signature = self.key.sign(&signed).to_bytes();
@@ -233,9 +256,8 @@ impl SessionSigner {
         self.last = Some((sequence, digest));
         if flags.key {
             self.groups += 1;
-            self.context = Some(Arc::clone(&context));
+            self.group = Some((Arc::clone(&context), frame.layers.iter().map(|layer| layer.kind).collect()));
         }
-        let bytes = frame.encode_with(&digests, |_| true);
-        Ok(SignedFrame::new(frame, context, digests, digest, bytes))
+        Ok(SignedFrame::signed(frame, context, digests, digest))
     }
 }

@@ -3,7 +3,6 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
-use ::bytes::Bytes;
 use ed25519_dalek::{Signature, VerifyingKey};
 
 use crate::bytes::Malformed;
@@ -96,12 +95,11 @@ pub fn public_key(bytes: &[u8; 32]) -> Result<VerifyingKey, Refusal> {
     if key.is_weak() || !is_canonical(bytes) { Err(Refusal::WeakKey) } else { Ok(key) }
 }
 
-/// Whether a compressed point's y coordinate is below 2²⁵⁵ − 19, and its sign bit not set where x is 0 (RFC 8032, 5.1.3).
+/// Whether a compressed point's y coordinate is below 2²⁵⁵ − 19 (RFC 8032, 5.1.3). That the sign bit may not be set where x is 0 need not
+/// be looked at: x is 0 only at y = ±1, which is of small order and refused for that.
 fn is_canonical(bytes: &[u8; 32]) -> bool {
     let [first, middle @ .., last] = bytes;
-    let reduced = *first < 0xed || middle.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f;
-    // x is 0 only for y = 1 and y = −1, which are of small order and refused for that.
-    reduced
+    *first < 0xed || middle.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f
 }
 
 /// Checks a signature strictly: no small-order or non-canonical A or R.
@@ -157,7 +155,7 @@ pub fn record(signed: SignedRecord, camera: CameraId) -> Result<Verified<Record>
 pub struct Group {
     record: Arc<Verified<Record>>,
     context: Arc<Context>,
-    layers: Vec<LayerKind>,
+    layers: Arc<[LayerKind]>,
     sequence: u64,
     digest: Digest,
     ended: bool,
@@ -169,7 +167,7 @@ impl Group {
     ///
     /// # Errors
     /// When the frame is not a verifiable key frame of the record's camera, session and epoch.
-    pub fn open(record: &Arc<Verified<Record>>, frame: Frame, bytes: Bytes) -> Result<(Self, Verified<SignedFrame>), Refusal> {
+    pub fn open(record: &Arc<Verified<Record>>, frame: Frame) -> Result<(Self, Verified<SignedFrame>), Refusal> {
         let context = Arc::clone(frame.context.as_ref().ok_or(Refusal::NoKeyFrame)?);
         let stated = record.record();
         if context.camera != stated.camera {
@@ -181,7 +179,7 @@ impl Group {
         if context.record != record.digest() {
             return Err(Refusal::OtherRecord);
         }
-        let layers: Vec<LayerKind> = frame.layers.iter().map(|layer| layer.kind).collect();
+        let layers: Arc<[LayerKind]> = frame.layers.iter().map(|layer| layer.kind).collect();
         let known = |kind: &LayerKind| match kind {
             LayerKind::Public => true,
             LayerKind::Sealed(label) => stated.labels.name(*label).is_some(),
@@ -192,7 +190,7 @@ impl Group {
         let previous = context.previous;
         let mut group =
             Self { record: Arc::clone(record), context, layers, sequence: frame.header.sequence, digest: previous, ended: false };
-        let verified = group.check(frame, bytes)?;
+        let verified = group.check(frame)?;
         Ok((group, verified))
     }
 
@@ -200,7 +198,7 @@ impl Group {
     ///
     /// # Errors
     /// When the frame does not follow, or does not belong here.
-    pub fn next(&mut self, frame: Frame, bytes: Bytes) -> Result<Verified<SignedFrame>, Refusal> {
+    pub fn next(&mut self, frame: Frame) -> Result<Verified<SignedFrame>, Refusal> {
         if self.ended {
             return Err(Refusal::Ended);
         }
@@ -214,17 +212,17 @@ impl Group {
         if !frame.layers.iter().map(|layer| layer.kind).eq(self.layers.iter().copied()) {
             return Err(Refusal::Labels);
         }
-        self.check(frame, bytes)
+        self.check(frame)
     }
 
-    fn check(&mut self, frame: Frame, bytes: Bytes) -> Result<Verified<SignedFrame>, Refusal> {
+    fn check(&mut self, frame: Frame) -> Result<Verified<SignedFrame>, Refusal> {
         let digests = frame.layer_digests();
         let signed = frame.signed_bytes(&self.context, &digests, self.digest);
         strict(&self.record.key, &signed, &frame.signature)?;
         self.digest = Digest::of(&[&signed]);
         self.sequence = frame.header.sequence;
         self.ended = frame.header.flags.end;
-        Ok(Verified(SignedFrame::new(frame, Arc::clone(&self.context), digests, self.digest, bytes)))
+        Ok(Verified(SignedFrame::new(frame, Arc::clone(&self.context), digests, self.digest)))
     }
 
     /// What its frames share.
