@@ -18,6 +18,12 @@ pub mod camera_certificate;
 pub mod endpoint;
 pub mod stream;
 
+pub mod queue;
+pub mod retry;
+pub mod shutdown;
+
 pub mod settings;
+
+pub mod telemetry;
 
 pub mod exit;

@@ -192,7 +192,7 @@ mod tests {
     #[tokio::test(start_paused = true)]
     async fn a_trickle_ends_at_the_deadline() {
         let (mut near, mut far) = tokio::io::duplex(64);
-        near.write_all(&framed(&[b"three"]).split_at(6).0).await.unwrap();
+        near.write_all(framed(&[b"three"]).split_at(6).0).await.unwrap();
         let within = Duration::from_secs(5);
         assert!(matches!(read_within(&mut far, 5, within).await, Err(ReadError::Late(_))));
     }
