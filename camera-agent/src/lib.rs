@@ -1,1 +1,9 @@
-//! Celosia.
+//! The agent beside a camera: capture → detect → mask → encode → seal → sign → publish.
+//!
+//! The modules stand in the order in which a picture passes through them, and a type per stage carries the rules: a
+//! [`picture::Picture`] shows everything, [`mask::Masked`] is the only thing that the public encoder takes, and what it gives
+//! ([`encode::Encoded`]) is the only thing that is sealed, signed and published.
+
+pub mod picture;
+
+pub mod capture;
