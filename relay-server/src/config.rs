@@ -80,6 +80,12 @@ impl Config {
         &self.name
     }
 
+    /// Who is given sealed layers and grants.
+    #[must_use]
+    pub fn sealed_access(&self) -> SealedAccess {
+        self.sealed_access.unwrap_or(SealedAccess::Granted)
+    }
+
     /// What is said of a camera.
     #[must_use]
     pub fn camera(&self, name: &Name) -> Camera {

@@ -13,6 +13,9 @@ pub mod config;
 pub mod folder;
 pub mod init;
 
-pub mod answer;
 pub mod clock;
 pub mod gate;
+pub mod moment;
+
+pub mod answer;
+pub mod web;

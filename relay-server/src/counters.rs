@@ -1,0 +1,185 @@
+//! What the relay counts: plain numbers that only rise, read as one snapshot.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+/// A number that only rises.
+#[derive(Debug, Default)]
+pub struct Counter(AtomicU64);
+
+impl Counter {
+    /// One more.
+    pub fn one(&self) {
+        self.add(1);
+    }
+
+    /// So many more.
+    pub fn add(&self, more: u64) {
+        self.0.fetch_add(more, Ordering::Relaxed);
+    }
+
+    /// How many by now.
+    #[must_use]
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// One counter per reason. Reasons that are not in the list count as the last one.
+#[derive(Debug)]
+pub struct Tally {
+    reasons: &'static [&'static str],
+    counts: Box<[Counter]>,
+}
+
+impl Tally {
+    fn new(reasons: &'static [&'static str]) -> Self {
+        Self { reasons, counts: reasons.iter().map(|_| Counter::default()).collect() }
+    }
+
+    /// One more for this reason.
+    pub fn one(&self, reason: &str) {
+        let at = self.reasons.iter().position(|known| *known == reason);
+        if let Some(counter) = at.map_or(self.counts.last(), |at| self.counts.get(at)) {
+            counter.one();
+        }
+    }
+
+    /// How many for this reason.
+    #[must_use]
+    pub fn get(&self, reason: &str) -> u64 {
+        let found = self.reasons.iter().zip(&self.counts).find(|(known, _)| **known == reason);
+        found.map_or(0, |(_, counter)| counter.get())
+    }
+
+    /// Every reason that was counted.
+    #[must_use]
+    pub fn snapshot(&self) -> BTreeMap<&'static str, u64> {
+        self.reasons.iter().zip(&self.counts).map(|(reason, counter)| (*reason, counter.get())).filter(|(_, count)| *count > 0).collect()
+    }
+}
+
+/// Why a camera was disconnected: [`crate::verify::Fault::name`].
+const CAMERA_REASONS: &[&str] = &[
+    "malformed",
+    "weak-key",
+    "bad-signature",
+    "other-camera",
+    "other-session",
+    "other-group",
+    "other-record",
+    "no-key-frame",
+    "sequence",
+    "labels",
+    "chain",
+    "ended",
+    "forked",
+    "forked-session",
+    "no-epoch",
+    "grants",
+    "too-long",
+    "out-of-turn",
+    "replaced",
+    "revoked",
+    "other",
+];
+
+/// Why a peer was refused something: [`wire::message::Reason::name`].
+const PEER_REASONS: &[&str] = &[
+    "version",
+    "not-built",
+    "malformed",
+    "out-of-turn",
+    "unknown-camera",
+    "not-allowed",
+    "too-many",
+    "not-verified",
+    "forked",
+    "replaced",
+    "stopping",
+    "storage",
+    "offline",
+    "other",
+];
+
+/// Why a connection did not come about, or ended before it said who it is.
+const CONNECTION_REASONS: &[&str] = &["full", "address", "rate", "handshakes", "handshake", "retry", "silent", "stopping", "other"];
+
+macro_rules! counters {
+    (counters { $($counter:ident: $counter_doc:literal,)* } tallies { $($tally:ident = $reasons:ident: $tally_doc:literal,)* }) => {
+        /// Everything that is counted.
+        #[derive(Debug)]
+        pub struct Counters {
+            $(#[doc = $counter_doc] pub $counter: Counter,)*
+            $(#[doc = $tally_doc] pub $tally: Tally,)*
+        }
+
+        impl Default for Counters {
+            fn default() -> Self {
+                Self { $($counter: Counter::default(),)* $($tally: Tally::new($reasons),)* }
+            }
+        }
+
+        /// The numbers at one moment, or nearly: they are read one after the other.
+        #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+        pub struct Snapshot {
+            $(#[doc = $counter_doc] pub $counter: u64,)*
+            $(#[doc = $tally_doc] pub $tally: BTreeMap<&'static str, u64>,)*
+        }
+
+        impl Counters {
+            /// The numbers now.
+            #[must_use]
+            pub fn snapshot(&self) -> Snapshot {
+                Snapshot { $($counter: self.$counter.get(),)* $($tally: self.$tally.snapshot(),)* }
+            }
+        }
+    };
+}
+
+counters! {
+    counters {
+        connections: "Connections that finished their handshake.",
+        agents: "Connections that turned out to be agents.",
+        viewers: "Connections that turned out to be viewers.",
+        frames_verified: "Frames that were verified.",
+        bytes_verified: "Their bytes.",
+        frames_repeated: "Frames that were held already, with the same digest.",
+        frames_live: "Frames that went to the hub.",
+        frames_backfilled: "Frames that were too old for the hub.",
+        frames_not_stored: "Frames that the archive could not take at that moment.",
+        epochs: "Epochs whose record and grants were verified.",
+        late_streams: "Group streams that were given up because their next frame did not come.",
+        subscriptions: "Subscriptions that were served.",
+        frames_sent: "Frames handed to viewers' connections, once per viewer.",
+        bytes_sent: "Their bytes.",
+        skips: "Times that a viewer was too slow and skipped to the newest group.",
+        frames_skipped: "Frames that they missed by it.",
+        frames_replayed: "Frames of ranges handed to viewers' connections.",
+    }
+    tallies {
+        cameras_disconnected = CAMERA_REASONS: "Cameras that were disconnected, by reason.",
+        peers_refused = PEER_REASONS: "Peers that were refused something, by reason.",
+        connections_refused = CONNECTION_REASONS: "Connections that did not come about, by reason.",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn reasons_are_counted_by_name() {
+        let counters = Counters::default();
+        counters.cameras_disconnected.one("chain");
+        counters.cameras_disconnected.one("chain");
+        counters.cameras_disconnected.one("never heard of");
+        counters.frames_verified.add(3);
+        let snapshot = counters.snapshot();
+        assert_eq!(snapshot.cameras_disconnected, BTreeMap::from([("chain", 2), ("other", 1)]));
+        assert_eq!(snapshot.frames_verified, 3);
+        assert!(serde_json::to_string(&snapshot).is_ok_and(|text| text.contains(r#""cameras_disconnected":{"chain":2,"other":1}"#)));
+    }
+}

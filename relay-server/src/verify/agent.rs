@@ -1,0 +1,158 @@
+//! An agent's connection: it announces its camera, records and grants on the control stream, and every group comes on a stream of its
+//! own.
+
+use std::sync::Arc;
+
+use link::shutdown::Shutdown;
+use quinn::{Connection, RecvStream};
+use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
+use wire::message::{MAX_CONTROL, Message, Reason, Refused};
+
+use super::camera::{Camera, Publisher};
+use super::group::{Reader, Stopped};
+use super::{Epoch, Fault};
+use crate::control::{self, Control, Silence, refused};
+use crate::counters::Counters;
+use crate::limits::{self, EPOCH_WAIT, HELLO};
+
+/// How often an epoch is offered to an archive that cannot take it.
+const OFFER: std::time::Duration = std::time::Duration::from_millis(50);
+
+/// Serves an agent to its end.
+pub async fn run(
+    connection: Connection,
+    control: Control,
+    camera: Arc<Camera>,
+    frame_bytes: usize,
+    counters: &Counters,
+    shutdown: &Shutdown,
+) {
+    let Control { send, receive } = control;
+    let end = conversation(&connection, receive, camera, frame_bytes, counters, shutdown).await;
+    match end {
+        End::Left => control::close(&connection, Reason::Stopping, ""),
+        End::Refused(refused) => control::farewell(&connection, send, refused).await,
+    }
+}
+
+enum End {
+    /// The agent is gone.
+    Left,
+    /// It is told why, and disconnected.
+    Refused(Refused),
+}
+
+async fn conversation(
+    connection: &Connection,
+    receive: RecvStream,
+    camera: Arc<Camera>,
+    frame_bytes: usize,
+    counters: &Counters,
+    shutdown: &Shutdown,
+) -> End {
+    let (receive, subscription) = match timeout(HELLO, control::next(receive, MAX_CONTROL)).await {
+        Ok((receive, Ok(Message::Publish { subscription }))) => (receive, subscription),
+        Ok((_, Ok(other))) => return fail(counters, &camera, Fault::OutOfTurn(other.name())),
+        Ok((_, Err(silence))) => return silenced(counters, &camera, silence),
+        Err(_) => return End::Refused(refused(0, Reason::OutOfTurn, "an agent must publish after its greeting, and did not")),
+    };
+    limits::agent().admit(connection);
+    let publisher = camera.publish();
+    let reader = Arc::new(Reader { camera: Arc::clone(&camera), subscription, frame_bytes });
+    tracing::info!(camera = %camera.channel().name(), peer = %connection.remote_address(), "the camera is connected");
+
+    let mut groups = JoinSet::new();
+    let mut announcements = std::pin::pin!(announcements(receive, subscription, &camera));
+    let end = loop {
+        tokio::select! {
+            biased;
+            () = shutdown.draining() => break End::Refused(refused(0, Reason::Stopping, "this relay is shutting down")),
+            fault = publisher.ended() => break fail(counters, &camera, fault),
+            Some(group) = groups.join_next(), if !groups.is_empty() => ended(group, &publisher, counters),
+            end = &mut announcements => break match end {
+                Announced::Fault(fault) => fail(counters, &camera, fault),
+                Announced::Silence(silence) => silenced(counters, &camera, silence),
+            },
+            stream = connection.accept_uni() => match stream {
+                Ok(stream) => {
+                    let reader = Arc::clone(&reader);
+                    groups.spawn(async move { reader.read(stream).await });
+                }
+                Err(_) => break End::Left,
+            },
+        }
+    };
+    // The camera is off line before anybody is told so.
+    drop(publisher);
+    tracing::info!(camera = %camera.channel().name(), "the camera is disconnected");
+    end
+}
+
+/// What came of a group stream.
+fn ended(group: Result<Result<(), Stopped>, tokio::task::JoinError>, publisher: &Publisher, counters: &Counters) {
+    match group {
+        Ok(Ok(()) | Err(Stopped::Broken)) => {}
+        Ok(Err(Stopped::Fault(fault))) => publisher.end(fault),
+        Ok(Err(Stopped::Late)) => counters.late_streams.one(),
+        // A panic in our own code: nothing that came by this connection is believed any more.
+        Err(error) => {
+            tracing::error!(%error, "a group could not be read, by the relay's own fault");
+            publisher.end(Fault::OutOfTurn("group"));
+        }
+    }
+}
+
+fn fail(counters: &Counters, camera: &Camera, fault: Fault) -> End {
+    counters.cameras_disconnected.one(fault.name());
+    let name = camera.channel().name();
+    tracing::warn!(camera = %name, reason = fault.name(), "the camera is refused: {fault}");
+    End::Refused(refused(0, fault.reason(), fault))
+}
+
+fn silenced(counters: &Counters, camera: &Camera, silence: Silence) -> End {
+    match silence {
+        Silence::Left => End::Left,
+        Silence::TooLong => fail(counters, camera, Fault::TooLong),
+        Silence::CutOff => fail(counters, camera, Fault::OutOfTurn("end of the control stream")),
+        Silence::Malformed(malformed) => fail(counters, camera, malformed.into()),
+    }
+}
+
+enum Announced {
+    Fault(Fault),
+    Silence(Silence),
+}
+
+/// Takes in records and grants until the agent does something else.
+async fn announcements(mut receive: RecvStream, published: u32, camera: &Camera) -> Announced {
+    loop {
+        let message;
+        (receive, message) = control::next(receive, MAX_CONTROL).await;
+        let epoch = match message {
+            Ok(Message::Record { subscription, record }) if subscription == published => camera.record(record),
+            Ok(Message::Grants(grants)) if grants.subscription == published => camera.epochs().grants(grants),
+            Ok(other) => return Announced::Fault(Fault::OutOfTurn(other.name())),
+            Err(silence) => return Announced::Silence(silence),
+        };
+        match epoch {
+            Ok(Some(epoch)) => begin(camera, Arc::new(epoch)).await,
+            Ok(None) => {}
+            Err(fault) => return Announced::Fault(fault),
+        }
+    }
+}
+
+/// Gives an epoch to the archive, then lets its frames through. An archive that takes nothing for too long does not keep viewers from
+/// watching live.
+async fn begin(camera: &Camera, epoch: Arc<Epoch>) {
+    let kept = async {
+        while camera.keep(&epoch).is_err() {
+            sleep(OFFER).await;
+        }
+    };
+    if timeout(EPOCH_WAIT / 2, kept).await.is_err() {
+        tracing::warn!(camera = %camera.channel().name(), "the archive does not take an epoch: its frames cannot be replayed");
+    }
+    camera.begin(epoch);
+}

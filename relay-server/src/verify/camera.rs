@@ -1,0 +1,241 @@
+//! A camera at this relay: the one way from its agent to the archive and the hub.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio_util::sync::CancellationToken;
+use wire::frame::SignedFrame;
+use wire::id::{CameraId, Digest};
+use wire::sign::SignedRecord;
+use wire::verify::{self, Verified};
+
+use super::chain::{Chain, Seen};
+use super::epoch::{Epoch, Epochs};
+use super::fault::Fault;
+use crate::counters::Counters;
+use crate::hub::{Channel, Hub, Item};
+use crate::roster;
+
+/// The archive cannot take more at the moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the archive cannot keep up at the moment")]
+pub struct Full;
+
+/// Who keeps what was verified. It is asked under a camera's lock, so it never waits: what it cannot take at once, it refuses.
+pub trait Store: Send + Sync + 'static {
+    /// Keeps an epoch, before any of its frames.
+    ///
+    /// # Errors
+    /// [`Full`]: it is offered again a little later.
+    fn epoch(&self, epoch: &Arc<Epoch>) -> Result<(), Full>;
+
+    /// Keeps a frame.
+    ///
+    /// # Errors
+    /// [`Full`]: it goes to live viewers all the same, and is counted.
+    fn frame(&self, frame: &Arc<Verified<SignedFrame>>) -> Result<(), Full>;
+}
+
+/// One camera.
+pub struct Camera {
+    id: CameraId,
+    channel: Arc<Channel>,
+    epochs: Epochs,
+    chain: Mutex<Chain>,
+    /// Ends the connection that publishes now.
+    publishing: Mutex<Option<Publishing>>,
+    store: Arc<dyn Store>,
+    counters: Arc<Counters>,
+}
+
+#[derive(Clone)]
+struct Publishing {
+    ended: CancellationToken,
+    why: Arc<Mutex<Option<Fault>>>,
+}
+
+impl Camera {
+    /// A camera of which nothing has come yet.
+    #[must_use]
+    pub fn new(channel: Arc<Channel>, store: Arc<dyn Store>, counters: Arc<Counters>) -> Self {
+        let id = channel.camera();
+        Self { id, channel, epochs: Epochs::default(), chain: Mutex::default(), publishing: Mutex::default(), store, counters }
+    }
+
+    /// Its id.
+    #[must_use]
+    pub const fn id(&self) -> CameraId {
+        self.id
+    }
+
+    /// Where its live viewers listen.
+    #[must_use]
+    pub const fn channel(&self) -> &Arc<Channel> {
+        &self.channel
+    }
+
+    /// Its epochs.
+    #[must_use]
+    pub const fn epochs(&self) -> &Epochs {
+        &self.epochs
+    }
+
+    /// Takes in a record. Gives the epoch if it is complete by that, for [`Self::keep`].
+    ///
+    /// # Errors
+    /// When it does not verify, or contradicts what is known of its session.
+    pub fn record(&self, signed: SignedRecord) -> Result<Option<Epoch>, Fault> {
+        let record = Arc::new(verify::record(signed, self.id)?);
+        self.chain().record(record.record())?;
+        Ok(self.epochs.record(record))
+    }
+
+    /// Offers an epoch to the archive. Until [`Self::begin`], no frame under it gets through.
+    ///
+    /// # Errors
+    /// [`Full`], when it is to be offered again.
+    pub fn keep(&self, epoch: &Arc<Epoch>) -> Result<(), Full> {
+        self.store.epoch(epoch)
+    }
+
+    /// Lets an epoch's frames through.
+    pub fn begin(&self, epoch: Arc<Epoch>) {
+        self.counters.epochs.one();
+        self.epochs.insert(epoch);
+    }
+
+    /// Takes in a verified frame and the digest of the one before it: to the archive, and if it is live, to the hub.
+    ///
+    /// # Errors
+    /// When it contradicts an earlier frame; it goes nowhere then.
+    pub fn frame(&self, frame: Verified<SignedFrame>, previous: Digest, epoch: &Arc<Epoch>) -> Result<(), Fault> {
+        let frame = Arc::new(frame);
+        let item = Arc::new(Item::new(&frame, epoch));
+        self.counters.frames_verified.one();
+        self.counters.bytes_verified.add(frame.bytes().len() as u64);
+        // Held until the frame is with both, so that both get a camera's frames in one order.
+        let mut chain = self.chain();
+        if chain.accept(&frame, previous)? == Seen::Again {
+            self.counters.frames_repeated.one();
+            return Ok(());
+        }
+        if self.store.frame(&frame).is_err() {
+            self.counters.frames_not_stored.one();
+        }
+        let counter = if self.channel.push(item) { &self.counters.frames_live } else { &self.counters.frames_backfilled };
+        counter.one();
+        Ok(())
+    }
+
+    /// Makes a connection the one that publishes; the one before is ended as replaced.
+    #[must_use]
+    pub fn publish(self: &Arc<Self>) -> Publisher {
+        let publishing = Publishing { ended: CancellationToken::new(), why: Arc::default() };
+        let before = lock(&self.publishing).replace(publishing.clone());
+        if let Some(before) = before {
+            before.end(Fault::Replaced);
+        }
+        self.channel.set_online(true);
+        Publisher { camera: Arc::clone(self), publishing }
+    }
+
+    /// Ends the connection that publishes, if there is one.
+    pub fn disconnect(&self, why: Fault) {
+        if let Some(publishing) = lock(&self.publishing).as_ref() {
+            publishing.end(why);
+        }
+    }
+
+    fn chain(&self) -> MutexGuard<'_, Chain> {
+        lock(&self.chain)
+    }
+}
+
+impl Publishing {
+    fn end(&self, why: Fault) {
+        lock(&self.why).get_or_insert(why);
+        self.ended.cancel();
+    }
+}
+
+/// The right of one connection to publish a camera; dropping it takes the camera off line, unless another connection has taken over.
+pub struct Publisher {
+    camera: Arc<Camera>,
+    publishing: Publishing,
+}
+
+impl Publisher {
+    /// The camera.
+    #[must_use]
+    pub const fn camera(&self) -> &Arc<Camera> {
+        &self.camera
+    }
+
+    /// Ends this connection; the first reason counts.
+    pub fn end(&self, why: Fault) {
+        self.publishing.end(why);
+    }
+
+    /// Waits until the connection must end, and says why.
+    pub async fn ended(&self) -> Fault {
+        self.publishing.ended.cancelled().await;
+        lock(&self.publishing.why).unwrap_or(Fault::Replaced)
+    }
+
+    /// Whether the connection must end.
+    #[must_use]
+    pub fn has_ended(&self) -> bool {
+        self.publishing.ended.is_cancelled()
+    }
+}
+
+impl Drop for Publisher {
+    fn drop(&mut self) {
+        let mut current = lock(&self.camera.publishing);
+        if current.as_ref().is_some_and(|current| Arc::ptr_eq(&current.why, &self.publishing.why)) {
+            *current = None;
+            self.camera.channel.set_online(false);
+        }
+    }
+}
+
+/// Every camera that connected since the relay started. Only enrolled ones get in, so the roster's bound holds here too.
+pub struct Cameras {
+    table: Mutex<HashMap<CameraId, Arc<Camera>>>,
+    hub: Arc<Hub>,
+    store: Arc<dyn Store>,
+    counters: Arc<Counters>,
+}
+
+impl Cameras {
+    /// None yet.
+    #[must_use]
+    pub fn new(hub: Arc<Hub>, store: Arc<dyn Store>, counters: Arc<Counters>) -> Self {
+        Self { table: Mutex::default(), hub, store, counters }
+    }
+
+    /// The camera that the roster names. If its name had another key before, that one is disconnected.
+    #[must_use]
+    pub fn open(&self, camera: &roster::Camera) -> Arc<Camera> {
+        let (channel, replaced) = self.hub.open(camera);
+        if let Some(replaced) = replaced {
+            self.revoke(replaced);
+        }
+        let mut table = lock(&self.table);
+        let known = table.entry(camera.id);
+        Arc::clone(known.or_insert_with(|| Arc::new(Camera::new(channel, Arc::clone(&self.store), Arc::clone(&self.counters)))))
+    }
+
+    /// Disconnects a camera that no longer belongs here, and forgets it.
+    pub fn revoke(&self, camera: CameraId) {
+        let gone = lock(&self.table).remove(&camera);
+        if let Some(camera) = gone {
+            camera.disconnect(Fault::Revoked);
+        }
+        self.hub.remove(camera);
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

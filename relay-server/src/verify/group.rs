@@ -1,0 +1,90 @@
+//! One group: a unidirectional stream of frame messages, key frame first.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use link::stream::{self, ReadError};
+use quinn::RecvStream;
+use wire::bytes::{Malformed, Problem};
+use wire::frame::Frame;
+use wire::message::Message;
+use wire::verify::{Group, Refusal};
+
+use super::Fault;
+use super::camera::Camera;
+use crate::limits::{EPOCH_WAIT, FRAME_WAIT};
+
+/// What stands around a frame in its message: kind, subscription, session.
+const ENVELOPE: usize = Message::frame_head(0, 0).len();
+
+/// Where an agent's groups go, and what is allowed.
+pub(super) struct Reader {
+    pub(super) camera: Arc<Camera>,
+    pub(super) subscription: u32,
+    /// Bytes of one frame.
+    pub(super) frame_bytes: usize,
+}
+
+/// How a group stream ended before its end.
+pub(super) enum Stopped {
+    /// The agent did something that no agent does.
+    Fault(Fault),
+    /// The next frame did not come in time.
+    Late,
+    /// The agent took it back, or the connection is gone.
+    Broken,
+}
+
+impl<F: Into<Fault>> From<F> for Stopped {
+    fn from(fault: F) -> Self {
+        Self::Fault(fault.into())
+    }
+}
+
+impl Reader {
+    /// Reads a group to its end, and hands on every frame as it is verified.
+    pub(super) async fn read(&self, mut stream: RecvStream) -> Result<(), Stopped> {
+        let Some((frame, bytes, session)) = self.frame(&mut stream).await? else { return Ok(()) };
+        let context = frame.context.as_ref().ok_or(Refusal::NoKeyFrame)?;
+        // Nothing waits for a record that cannot come.
+        if context.camera != self.camera.id() {
+            return Err(Refusal::OtherCamera.into());
+        }
+        let previous = context.previous;
+        let epoch = self.camera.epochs().wait(context.record, EPOCH_WAIT).await.ok_or(Fault::NoEpoch)?;
+        let (mut group, verified) = Group::open(epoch.record(), frame, bytes)?;
+        let number = group.context().session.number;
+        same_session(session, number)?;
+        self.camera.frame(verified, previous, &epoch)?;
+        while let Some((frame, bytes, session)) = self.frame(&mut stream).await? {
+            same_session(session, number)?;
+            let (_, previous) = group.last();
+            let verified = group.next(frame, bytes)?;
+            self.camera.frame(verified, previous, &epoch)?;
+        }
+        Ok(())
+    }
+
+    async fn frame(&self, stream: &mut RecvStream) -> Result<Option<(Frame, Bytes, u64)>, Stopped> {
+        let message = match stream::read_within(stream, ENVELOPE + self.frame_bytes, FRAME_WAIT).await {
+            Ok(Some(message)) => message,
+            Ok(None) => return Ok(None),
+            Err(ReadError::TooLong { .. }) => return Err(Fault::TooLong.into()),
+            Err(ReadError::CutOff) => return Err(Malformed::new("frame", Problem::Truncated).into()),
+            Err(ReadError::Late(_)) => return Err(Stopped::Late),
+
+            Err(ReadError::Broken(_)) => return Err(Stopped::Broken),
+        };
+        match Message::decode(message)? {
+            Message::Frame { subscription, session, frame } if subscription == self.subscription => {
+                Ok(Some((Frame::decode(frame.clone())?, frame, session)))
+            }
+            other => Err(Fault::OutOfTurn(other.name()).into()),
+        }
+    }
+}
+
+/// The envelope is not signed, so it may not say something else.
+fn same_session(stated: u64, signed: u64) -> Result<(), Refusal> {
+    if stated == signed { Ok(()) } else { Err(Refusal::OtherSession) }
+}
