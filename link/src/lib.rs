@@ -5,7 +5,7 @@
 //!
 //! In reading order: how a peer is named ([`address`]) and trusted ([`tls`], [`camera_certificate`], [`pins`]); how it is reached
 //! ([`endpoint`], [`stream`], [`api`]); what happens under pressure, loss and at the end ([`queue`], [`retry`], [`shutdown`]); and
-//! what every program does at its edges ([`settings`], [`file`], [`telemetry`], [`exit`]).
+//! what every program does at its edges ([`settings`], [`mod@file`], [`telemetry`], [`exit`]).
 
 #![deny(clippy::indexing_slicing)]
 
@@ -15,14 +15,20 @@ pub mod tls;
 
 pub mod camera_certificate;
 
+pub mod pins;
+
 pub mod endpoint;
 pub mod stream;
+
+pub mod api;
 
 pub mod queue;
 pub mod retry;
 pub mod shutdown;
 
 pub mod settings;
+
+pub mod file;
 
 pub mod telemetry;
 
