@@ -7,3 +7,6 @@
 pub mod picture;
 
 pub mod capture;
+
+pub mod session;
+pub mod viewers;
