@@ -160,6 +160,13 @@ pub enum Reason {
         /// Which frame.
         sequence: u64,
     },
+    /// A frame came without what it is checked by: its record, its key frame, or the frame before it.
+    Unverifiable {
+        /// In which session, by the relay's word.
+        session: u64,
+        /// Which frame, by its own word.
+        sequence: u64,
+    },
     /// No frame has been verified yet.
     NoFrameYet,
     /// Frames wait for their epoch record.
@@ -193,7 +200,8 @@ impl Reason {
             | Self::TailMissing { .. }
             | Self::TailUnknown { .. }
             | Self::SessionsMissing { .. }
-            | Self::PublicMissing { .. } => Verdict::WithGaps,
+            | Self::PublicMissing { .. }
+            | Self::Unverifiable { .. } => Verdict::WithGaps,
             Self::NoFrameYet | Self::NoRecordYet | Self::NoCertificateYet => Verdict::NotEnoughYet,
             Self::RevocationUnknown { .. } => Verdict::Authentic,
         }
@@ -232,6 +240,9 @@ impl fmt::Display for Reason {
             Self::TailUnknown { session } => write!(f, "session {session} broke off: what followed the last frame seen cannot be known"),
             Self::SessionsMissing { after, before } => write!(f, "one or more sessions between {after} and {before} are missing"),
             Self::PublicMissing { session, sequence } => write!(f, "frame {session}/{sequence} came without its picture"),
+            Self::Unverifiable { session, sequence } => {
+                write!(f, "frame {session}/{sequence} cannot be checked: its record or a frame before it is missing")
+            }
             Self::NoFrameYet => f.write_str("no frame has been verified yet"),
             Self::NoRecordYet => f.write_str("the epoch record has not come yet"),
             Self::NoCertificateYet => f.write_str("the camera's certificate has not come yet"),
