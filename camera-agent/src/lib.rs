@@ -8,5 +8,7 @@ pub mod picture;
 
 pub mod capture;
 
+pub mod detect;
+
 pub mod session;
 pub mod viewers;
