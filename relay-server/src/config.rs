@@ -64,7 +64,8 @@ impl Config {
     pub fn load(file: &Path) -> Result<Self, Problems> {
         let mut config: Self = settings::load(file)?;
         let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        config.dir = folder.join(&config.dir);
+        // Collected again, so that no `.` stays in between.
+        config.dir = folder.join(&config.dir).components().collect();
         Ok(config)
     }
 

@@ -31,6 +31,7 @@ use crate::pki::authority::Authority;
 use crate::roster::Roster;
 
 pub use cameras::Listed;
+pub(crate) use cameras::list;
 pub use enrol::{Certified, Enrolment};
 pub use relay::About;
 

@@ -83,6 +83,16 @@ impl Authority {
     /// # Errors
     /// When a file is missing, damaged or does not belong to the others.
     pub fn load(folder: &Folder, now: Micros) -> Result<Self, Error> {
+        let authority = Self::inspect(folder, now)?;
+        authority.renew(now)?;
+        Ok(authority)
+    }
+
+    /// The same, but nothing is renewed or written: to see whether all is well.
+    ///
+    /// # Errors
+    /// As [`Self::load`].
+    pub fn inspect(folder: &Folder, now: Micros) -> Result<Self, Error> {
         let path = |file| folder.pki(file);
         let root = tls::Root::new(certificate(&path(Pki::RootCertificate))?);
         let root_crl = crl(&path(Pki::RootCrl))?;
@@ -111,9 +121,7 @@ impl Authority {
         let tls = tls::Server::new(&identity, root.certificate.clone(), crls.clone())?;
         let due = Mutex::new(Due { crl: instant(now)? + RENEW_CRL, server: ends - RENEW_SERVER });
         let folder = folder.clone();
-        let authority = Self { folder, issuing, root, root_crl, hosts, relay_key, relay_certificate, tls, crls: RwLock::new(crls), due };
-        authority.renew(now)?;
-        Ok(authority)
+        Ok(Self { folder, issuing, root, root_crl, hosts, relay_key, relay_certificate, tls, crls: RwLock::new(crls), due })
     }
 
     /// Renews what is due; call it every now and then. What was there before stays when it fails.

@@ -1,12 +1,11 @@
 //! Certificates and keys as files: PEM, mode 0600, whole or not at all.
 
-use std::fs::File;
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 
+use link::file;
 use pem::Pem;
 use rcgen::{Certificate, KeyPair};
-use tempfile::NamedTempFile;
 
 use super::issuing::Issuing;
 
@@ -18,12 +17,24 @@ pub struct Error {
     source: io::Error,
 }
 
+impl Error {
+    fn of(path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self { path: path.to_owned(), source }
+    }
+
+    /// What the operating system says.
+    #[must_use]
+    pub const fn cause(&self) -> &io::Error {
+        &self.source
+    }
+}
+
 /// Writes a file that must not be there yet.
 ///
 /// # Errors
 /// When it is there, or cannot be written.
 pub fn create(path: &Path, text: &str) -> Result<(), Error> {
-    write(path, text, |file| file.persist_noclobber(path).map_err(|error| error.error))
+    file::create(path, text.as_bytes(), file::PRIVATE).map_err(Error::of(path))
 }
 
 /// Puts a file in the place of an older one, in one step.
@@ -31,20 +42,7 @@ pub fn create(path: &Path, text: &str) -> Result<(), Error> {
 /// # Errors
 /// When it cannot be written; the older one stays.
 pub fn replace(path: &Path, text: &str) -> Result<(), Error> {
-    write(path, text, |file| file.persist(path).map_err(|error| error.error))
-}
-
-fn write(path: &Path, text: &str, persist: impl FnOnce(NamedTempFile) -> io::Result<File>) -> Result<(), Error> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let written = || {
-        let mut file = NamedTempFile::new_in(folder)?;
-        file.write_all(text.as_bytes())?;
-        file.as_file().sync_all()?;
-        persist(file)?;
-        // The name itself is durable only with its folder.
-        File::open(folder)?.sync_all()
-    };
-    written().map_err(|source| Error { path: path.to_owned(), source })
+    file::replace(path, text.as_bytes(), file::PRIVATE).map_err(Error::of(path))
 }
 
 /// A server's key and chain in one text.
