@@ -1,0 +1,255 @@
+//! The whole relay: what runs, in which order it starts, and in which order it stops.
+//!
+//! ```text
+//! starts:  roster (locks the folder) → authority → archive → hub → accept (UDP) → web (TCP) → admin
+//! stops:   accept, web and admin take nothing new → what is under way ends → hub → archive closes its segments → roster
+//! ```
+//!
+//! Archive, hub and accept plug in where [`Relay::start`] says so; they stand on what [`Base`] holds.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::sync::Arc;
+use std::time::Duration;
+
+use link::address::{Invalid, Relay as Address};
+use link::endpoint::{self, Transport};
+use link::shutdown::Shutdown;
+use socket2::{Domain, Protocol, Socket, Type};
+use tokio::task::JoinSet;
+
+use crate::admin::{self, Admin, socket};
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::folder::Folder;
+use crate::gate::{Gate, Rate};
+use crate::pki::authority::{self, Authority};
+use crate::pki::host::Host;
+use crate::roster::{self, Roster};
+use crate::web::serve::{Doors, Patience};
+use crate::web::{self, Live, Nobody, Web};
+
+/// How often what expires is looked at.
+const RENEW_EVERY: Duration = Duration::from_secs(600);
+
+/// Connections that the system holds until they are accepted.
+const BACKLOG: i32 = 1024;
+
+/// Why the relay does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The UDP port.
+    #[error(transparent)]
+    Udp(#[from] endpoint::Error),
+    /// The TCP port.
+    #[error("TCP port {} cannot be listened on at {}: {source}. Stop what listens there, or set another port (listen)", .address.port(), .address.ip())]
+    Tcp {
+        /// Where.
+        address: SocketAddr,
+        /// What the operating system says.
+        source: io::Error,
+    },
+    /// The roster.
+    #[error(transparent)]
+    Roster(#[from] roster::Error),
+    /// The certificates.
+    #[error(transparent)]
+    Authority(#[from] authority::Error),
+    /// The certificate is for other hosts.
+    #[error(
+        "the relay's certificate is not for {name}, the name in its configuration, but for {hosts}: correct the name, or make a relay for it (init)"
+    )]
+    Name {
+        /// The configured name.
+        name: String,
+        /// The certificate's.
+        hosts: String,
+    },
+    /// Name and port make no address.
+    #[error("the relay's name and port make no address: {0}")]
+    Address(#[from] Invalid),
+    /// The socket for commands.
+    #[error(transparent)]
+    Admin(#[from] socket::Error),
+    /// TLS.
+    #[error(transparent)]
+    Tls(#[from] link::tls::server::Error),
+    /// A part ended although nobody asked it to.
+    #[error("a part of the relay ended by itself: {0}")]
+    Ended(String),
+}
+
+/// The relay's two sockets, on one port number.
+#[derive(Debug)]
+pub struct Sockets {
+    /// For QUIC.
+    pub udp: UdpSocket,
+    /// For HTTPS.
+    pub tcp: TcpListener,
+}
+
+impl Sockets {
+    /// Binds both. Port 0 gives any port that is free for both.
+    ///
+    /// # Errors
+    /// When the port is in use, or not this machine's or this program's to have.
+    pub fn bind(listen: SocketAddr) -> Result<Self, Error> {
+        let mut tries = if listen.port() == 0 { 16 } else { 1 };
+        loop {
+            tries -= 1;
+            let udp = endpoint::bind(listen, Transport::RELAY.udp_buffer)?;
+            let address = udp.local_addr().map_err(|source| Error::Tcp { address: listen, source })?;
+            match listen_tcp(address) {
+                Ok(tcp) => return Ok(Self { udp, tcp }),
+                Err(_) if tries > 0 => {}
+                Err(source) => return Err(Error::Tcp { address, source }),
+            }
+        }
+    }
+}
+
+fn listen_tcp(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    if address.is_ipv6() && address.ip().is_unspecified() {
+        socket.set_only_v6(false)?;
+    }
+    // A relay that restarts does not wait for its old connections to be forgotten.
+    socket.set_reuse_address(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    socket.set_nonblocking(true)?;
+    Ok(socket.into())
+}
+
+/// Whether the certificate is for the configured name.
+///
+/// # Errors
+/// When it is not.
+pub(crate) fn is_named(config: &Config, hosts: &[Host]) -> Result<(), Error> {
+    if hosts.iter().any(|host| host.to_string() == config.name()) {
+        return Ok(());
+    }
+    let hosts = hosts.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+    Err(Error::Name { name: config.name().to_owned(), hosts })
+}
+
+/// What every part of a relay stands on.
+#[derive(Clone)]
+pub struct Base {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Cameras and invitations.
+    pub roster: Arc<Roster>,
+    /// Certificates and keys.
+    pub authority: Arc<Authority>,
+    /// Handshakes of QUIC and TCP together.
+    pub handshakes: Arc<Rate<()>>,
+    /// The time.
+    pub clock: Clock,
+    /// When to stop.
+    pub stop: Shutdown,
+}
+
+/// A running relay.
+pub struct Relay {
+    /// What its parts stand on.
+    pub base: Base,
+    at: SocketAddr,
+    tasks: JoinSet<Result<(), Error>>,
+    /// Held so that nobody else takes the port; the endpoint of QUIC takes it over.
+    _udp: UdpSocket,
+}
+
+impl Relay {
+    /// Starts everything. The configuration is a valid one ([`Config::load`]), sockets and clock are the caller's, and `stop` ends it.
+    ///
+    /// # Errors
+    /// When a part cannot start; those that did are stopped again.
+    pub async fn start(config: Config, sockets: Sockets, clock: Clock, stop: Shutdown) -> Result<Self, Error> {
+        let folder = Folder::at(&config.dir);
+        // First of all the roster: its lock says that no other relay works in this folder.
+        let roster = Arc::new(Roster::open(&folder.roster())?);
+        let authority = Arc::new(Authority::load(&folder, clock.now())?);
+        is_named(&config, authority.hosts())?;
+        let at = sockets.tcp.local_addr().map_err(|source| Error::Tcp { address: config.listen, source })?;
+        let tcp = tokio::net::TcpListener::from_std(sockets.tcp).map_err(|source| Error::Tcp { address: at, source })?;
+        let limits = config.limits;
+        let base = Base {
+            config: Arc::new(config),
+            roster,
+            authority,
+            handshakes: Arc::new(Rate::new(limits.handshakes_per_second, Duration::from_secs(1), 1)),
+            clock,
+            stop,
+        };
+
+        // The archive starts here, then the hub (which is the `Live` below), then accept on `sockets.udp`:
+        // `link::endpoint::server(udp, base.authority.tls().quic()?, …)`.
+        let live: Arc<dyn Live> = Arc::new(Nobody);
+
+        let mut tasks = JoinSet::new();
+        let Base { config, roster, authority, handshakes, clock, stop } = base.clone();
+        let doors =
+            Doors { gate: Gate::new(limits.connections, limits.connections_per_address), handshakes, patience: Patience::default() };
+        let tls = authority.tls().tcp()?;
+        let admin = Admin {
+            config: Arc::clone(&config),
+            roster: Arc::clone(&roster),
+            address: Address::new(config.name(), at.port())?,
+            root: authority.root().fingerprint,
+            live: Arc::clone(&live),
+            clock: clock.clone(),
+        };
+        let commands = socket::listen(&folder.admin_socket())?;
+        let app = web::router(Arc::new(Web::new(config, roster, authority, live, clock)));
+        let ended = |what: &'static str| move |error: io::Error| Error::Ended(format!("{what}: {error}"));
+        let web = web::serve::serve(tcp, tls, app, doors, stop.clone());
+        tasks.spawn(async move { web.await.map_err(ended("HTTPS")) });
+        let admin = socket::serve(commands, folder.admin_socket(), admin::router(Arc::new(admin)), stop);
+        tasks.spawn(async move { admin.await.map_err(ended("commands")) });
+        tasks.spawn(renew(base.clone()));
+        Ok(Self { base, at, tasks, _udp: sockets.udp })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.at
+    }
+
+    /// Waits until it has stopped. When one part ends by itself, the others are stopped.
+    ///
+    /// # Errors
+    /// Why that part ended.
+    pub async fn ended(mut self) -> Result<(), Error> {
+        let mut result = Ok(());
+        while let Some(ended) = self.tasks.join_next().await {
+            let ended = ended.unwrap_or_else(|error| Err(Error::Ended(error.to_string())));
+            if !self.base.stop.is_draining() && ended.is_ok() {
+                result = Err(Error::Ended("it had nothing more to do".to_owned()));
+            }
+            result = result.and(ended);
+            self.base.stop.drain();
+        }
+        result
+    }
+}
+
+/// Keeps lists and certificates fresh. What fails is tried again; `check` and the log say so.
+async fn renew(base: Base) -> Result<(), Error> {
+    loop {
+        tokio::select! {
+            () = base.stop.draining() => return Ok(()),
+            () = tokio::time::sleep(RENEW_EVERY) => {}
+        }
+        let (authority, now) = (Arc::clone(&base.authority), base.clock.now());
+        match tokio::task::spawn_blocking(move || authority.renew(now)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::error!(%error, "certificates could not be renewed"),
+            Err(error) => tracing::error!(%error, "certificates could not be renewed"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
