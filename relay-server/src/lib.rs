@@ -5,6 +5,17 @@
 
 #![deny(clippy::indexing_slicing)]
 
+pub mod accept;
+pub mod access;
+pub mod control;
+pub mod hub;
+pub mod serve;
+pub mod verify;
+
+pub mod counters;
+pub mod limits;
+pub mod parts;
+
 pub mod roster;
 
 pub mod pki;
@@ -19,3 +30,10 @@ pub mod moment;
 
 pub mod answer;
 pub mod web;
+
+pub mod admin;
+
+pub mod run;
+
+pub mod check;
+pub mod command;

@@ -1,0 +1,35 @@
+//! `relay-server run`.
+
+use link::exit::{Code, Error, OrExit as _};
+use link::shutdown::Shutdown;
+
+use super::File;
+use crate::clock::Clock;
+use crate::roster;
+use crate::run::{self, Relay, Sockets};
+
+/// Runs until a signal: the first one lets work finish, the second ends it.
+pub(super) async fn carry_out(file: &File) -> Result<(), Error> {
+    let config = file.load()?;
+    let fail = |error: run::Error| Error::of(code(&error), &error);
+    let stop = Shutdown::new();
+    stop.on_signals().or_exit(Code::Internal)?;
+    let sockets = Sockets::bind(config.listen).map_err(fail)?;
+    let name = config.name().to_owned();
+    let relay = Relay::start(config, sockets, Clock::system(), stop).await.map_err(fail)?;
+    let root = relay.base.authority.root().fingerprint;
+    tracing::info!(%name, address = %relay.address(), %root, "the relay runs");
+    relay.ended().await.map_err(fail)?;
+    tracing::info!("the relay has stopped");
+    Ok(())
+}
+
+fn code(error: &run::Error) -> Code {
+    match error {
+        run::Error::Udp(_) | run::Error::Tcp { .. } | run::Error::Roster(roster::Error::Busy(_)) => Code::Unavailable,
+        run::Error::Name { .. } | run::Error::Address(_) => Code::Usage,
+        run::Error::Authority(_) | run::Error::Tls(_) => Code::Data,
+        run::Error::Roster(_) | run::Error::Admin(_) => Code::Io,
+        run::Error::Ended(_) => Code::Internal,
+    }
+}
