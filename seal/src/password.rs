@@ -5,6 +5,7 @@ use std::fmt;
 use std::net::Ipv6Addr;
 
 use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 use unicode_normalization::UnicodeNormalization;
 use zeroize::{Zeroize, Zeroizing};
 use zxcvbn::{Score, zxcvbn};
@@ -90,6 +91,13 @@ impl Salt {
 
 /// A password as it was typed, in NFC. Erased when dropped, never printed.
 pub struct Password(Zeroizing<String>);
+
+impl PartialEq for Password {
+    /// Whether the same was typed twice.
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
 
 impl Password {
     /// Takes what was typed and erases the original.
