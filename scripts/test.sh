@@ -1,0 +1,22 @@
+#!/usr/bin/env bash
+# Everything that must hold: format, lints, tests. Installs what they need and prints the minutes of every stage.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+began=$SECONDS
+table=""
+stage() {
+  local name=$1 from=$SECONDS
+  shift
+  printf '\n== %s\n' "$name"
+  "$@"
+  table+=$(printf '%-12s %5.1f min' "$name" "$(awk "BEGIN { print ($SECONDS - $from) / 60 }")")$'\n'
+}
+
+stage packages scripts/build-packages.sh
+stage format cargo fmt --all --check
+stage build cargo build --workspace --all-targets --locked
+stage lints cargo clippy --workspace --all-targets --locked -- -D warnings
+stage tests cargo test --workspace --locked
+
+printf '\n%s%-12s %5.1f min\n' "$table" total "$(awk "BEGIN { print ($SECONDS - $began) / 60 }")"
