@@ -14,6 +14,8 @@ use quinn::crypto::rustls::QuicServerConfig;
 use quinn::{Endpoint, EndpointConfig, ServerConfig, TokioRuntime};
 use socket2::{Domain, Protocol, Socket, Type};
 
+use crate::exit::{self, Code};
+
 pub use connect::{ConnectError, connect, explain};
 pub use transport::{Limits, Transport};
 
@@ -50,6 +52,17 @@ impl Error {
             io::ErrorKind::AddrNotAvailable => Self::NotHere(address),
             _ => Self::Socket { address, source },
         }
+    }
+}
+
+impl From<Error> for exit::Error {
+    fn from(error: Error) -> Self {
+        let code = match error {
+            Error::NotAllowed(_) => Code::NotAllowed,
+            Error::NotHere(_) => Code::Usage,
+            Error::PortInUse(_) | Error::Socket { .. } => Code::Unavailable,
+        };
+        Self::of(code, &error)
     }
 }
 

@@ -5,6 +5,8 @@ use std::io::{self, Read as _, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
 use std::path::Path;
 
+use tempfile::{Builder, NamedTempFile};
+
 /// For the owner alone: keys, tokens, pins.
 pub const PRIVATE: u32 = 0o600;
 
@@ -17,13 +19,8 @@ pub const READABLE: u32 = 0o644;
 /// # Errors
 /// The folder is missing or not writable, the disk is full; the old file is untouched then.
 pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let folder = folder_of(path);
-    let mut file = tempfile::Builder::new().prefix(".new-").permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
-    file.write_all(content)?;
-    file.as_file().set_permissions(Permissions::from_mode(mode))?;
-    file.as_file().sync_all()?;
-    file.persist(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    beside(path, content, mode)?.persist(path).map_err(|error| error.error)?;
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// [`replace`], only where nothing is yet.
@@ -31,13 +28,17 @@ pub fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 /// # Errors
 /// As [`replace`], and [`io::ErrorKind::AlreadyExists`].
 pub fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
-    let folder = folder_of(path);
-    let mut file = tempfile::Builder::new().prefix(".new-").permissions(Permissions::from_mode(mode)).tempfile_in(folder)?;
+    beside(path, content, mode)?.persist_noclobber(path).map_err(|error| error.error)?;
+    File::open(folder_of(path))?.sync_all()
+}
+
+/// The new file, whole and on disk, before it has its name; gone again if it never gets it.
+fn beside(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
+    let mut file = Builder::new().prefix(".new-").permissions(Permissions::from_mode(mode)).tempfile_in(folder_of(path))?;
     file.write_all(content)?;
     file.as_file().set_permissions(Permissions::from_mode(mode))?;
     file.as_file().sync_all()?;
-    file.persist_noclobber(path).map_err(|error| error.error)?;
-    File::open(folder)?.sync_all()
+    Ok(file)
 }
 
 /// Makes a folder for the owner alone (0700), with those above it; one that exists is left as it is.
@@ -90,6 +91,8 @@ mod tests {
         let path = dir.path().join("key");
         replace(&path, b"one", READABLE).unwrap();
         assert_eq!((mode(&path), is_exposed(&path).unwrap()), (0o644, true));
+        replace(&path, b"all", 0o666).unwrap();
+        assert_eq!(mode(&path), 0o666, "the umask does not count");
         replace(&path, b"two", PRIVATE).unwrap();
         assert_eq!((fs::read(&path).unwrap(), mode(&path), is_exposed(&path).unwrap()), (b"two".to_vec(), 0o600, false));
         assert_eq!(fs::read_dir(dir.path()).unwrap().count(), 1, "nothing is left beside it");

@@ -29,6 +29,7 @@ use wire::id::{CameraId, Micros};
 pub use changed::Changed;
 
 use crate::address::{Camera, Relay};
+use crate::exit::{self, Code};
 use crate::file;
 use crate::tls::RootFingerprint;
 
@@ -71,6 +72,17 @@ pub enum Error {
     /// Another program holds it for too long.
     #[error("another program keeps {} locked", .0.display())]
     Locked(PathBuf),
+}
+
+impl From<Error> for exit::Error {
+    fn from(error: Error) -> Self {
+        let code = match &error {
+            Error::Io { source, .. } => Code::of_input(source),
+            Error::Malformed { .. } => Code::Data,
+            Error::Locked(_) => Code::Unavailable,
+        };
+        Self::of(code, &error)
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]

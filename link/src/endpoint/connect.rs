@@ -12,6 +12,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 use super::Transport;
 use crate::address::Relay;
+use crate::exit::{self, Code};
 use crate::tls::{Client, Root, TrustError};
 
 /// How many addresses of one name are tried.
@@ -53,6 +54,17 @@ pub enum ConnectError {
     /// This side cannot even try.
     #[error("no connection can be made from here: {0}")]
     Here(String),
+}
+
+impl From<ConnectError> for exit::Error {
+    fn from(error: ConnectError) -> Self {
+        let code = match error {
+            ConnectError::Untrusted(_) => Code::NotAllowed,
+            ConnectError::Here(_) => Code::Internal,
+            _ => Code::Unavailable,
+        };
+        Self::of(code, &error)
+    }
 }
 
 /// Connects to a relay; gives the connection and the root under which it was verified.

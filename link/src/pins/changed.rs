@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use time::OffsetDateTime;
 
+use crate::exit::{self, Code};
+
 /// A relay shows another root, or a camera another id, than when it was first met.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Changed<T> {
@@ -45,3 +47,9 @@ impl<T: fmt::Display> fmt::Display for Changed<T> {
 }
 
 impl<T: fmt::Display + fmt::Debug> std::error::Error for Changed<T> {}
+
+impl<T: fmt::Display + fmt::Debug + 'static> From<Changed<T>> for exit::Error {
+    fn from(changed: Changed<T>) -> Self {
+        Self::new(Code::NotAllowed, changed)
+    }
+}
