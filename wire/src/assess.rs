@@ -78,6 +78,8 @@ pub struct Assessor {
     given_up: Stretches,
     group: Option<Group>,
     position: Option<Position>,
+    /// Where what is shown begins.
+    first: Option<Place>,
     past: Past,
     newest: Option<(Place, Micros)>,
     /// The group has no picture to go on from.
@@ -101,6 +103,7 @@ impl Assessor {
             given_up: Stretches::new(MAX_GIVEN_UP),
             group: None,
             position: None,
+            first: None,
             past: Past::new(),
             newest: None,
             skipping: false,
@@ -260,6 +263,10 @@ impl Assessor {
             (Some(Err(refusal)), _) => Reason::Refused { session, sequence, refusal },
             (Some(Ok(digest)), Some(seen)) if digest != seen => Reason::Forked { session, sequence },
             _ if self.past.contains(place) => Reason::Replayed { session, sequence },
+            // Live, it is from before one joined; of a stretch of the past it belongs to what was asked for, and is not shown.
+            _ if self.config.mode == Mode::Range && self.first.is_some_and(|first| place < first) => {
+                Reason::Missing { session, first: sequence, last: sequence }
+            }
             _ => return,
         };
         self.findings.add(reason, now.monotonic);
@@ -356,6 +363,7 @@ impl Assessor {
         let (session, header) = (frame.context().session, frame.header());
         let (sequence, ended) = (header.sequence, header.flags.end);
         let place = (session.number, sequence);
+        self.first.get_or_insert(place);
         self.position = Some(Position { session, group: header.group, sequence, digest: frame.digest(), ended });
         self.newest = Some((place, header.captured_at));
         self.past.push(place, frame.digest(), before);
@@ -402,8 +410,8 @@ impl Assessor {
         let (session, sequence) = place;
         let first = stretch_before(self.position.as_ref(), place).map_or(0, |(_, first, _)| first.min(sequence));
         self.given_up.insert(session, first, sequence);
-        // Who joins in the middle of a group could not expect to read its rest.
-        if self.position.is_some() {
+        // Who joins live in the middle of a group could not expect to read its rest.
+        if self.position.is_some() || self.config.mode == Mode::Range {
             self.findings.add(Reason::Unverifiable { session, sequence }, now.monotonic);
         }
     }

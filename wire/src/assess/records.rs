@@ -145,7 +145,7 @@ impl Records {
         }
         let digest = record.digest();
         let known = Known { record: Arc::new(record), own: None, wanted: None, frames: 0, last: now, withheld: Vec::new() };
-        let at = self.list.len() - usize::from(self.list.back().is_some_and(|last| last.frames > 0));
+        let at = self.list.len() - usize::from(self.list.back().is_some_and(|last| last.wanted.is_some()));
         self.list.insert(at, known);
         let (ready, early) = std::mem::take(&mut self.early).into_iter().partition(|early| early.record == digest);
         self.early = early;
@@ -194,20 +194,14 @@ impl Records {
     /// Whether a frame under that record should wait no longer for our grants. The first that asks sets the time.
     pub(super) fn settled(&mut self, digest: Digest, arrived: Duration, now: Duration) -> bool {
         let (recipient, patience) = (self.recipient, self.patience);
-        let Some(known) = self.list.iter_mut().find(|known| known.record.digest() == digest) else { return false };
+        let Some(known) = self.latest(digest) else { return false };
         let wanted = *known.wanted.get_or_insert(arrived);
         recipient.is_none() || known.own.is_some() || now >= wanted.saturating_add(patience)
     }
 
     /// Notes an accepted frame: what of it was kept back.
     pub(super) fn used(&mut self, frame: &SignedFrame, now: Duration) {
-        let Some(at) = self.list.iter().position(|known| known.record.digest() == frame.context().record) else { return };
-        if at + 1 < self.list.len()
-            && let Some(known) = self.list.remove(at)
-        {
-            self.list.push_back(known);
-        }
-        let Some(known) = self.list.back_mut() else { return };
+        let Some(known) = self.latest(frame.context().record) else { return };
         known.frames = known.frames.saturating_add(1);
         known.last = now;
         for layer in frame.layers() {
@@ -228,6 +222,17 @@ impl Records {
             let overdue = |wanted: Duration| finished || now >= wanted.saturating_add(self.patience);
             self.list.iter().for_each(|known| known.find(overdue, findings));
         }
+    }
+
+    /// The record, which counts as used now.
+    fn latest(&mut self, digest: Digest) -> Option<&mut Known> {
+        let at = self.list.iter().position(|known| known.record.digest() == digest)?;
+        if at + 1 < self.list.len()
+            && let Some(known) = self.list.remove(at)
+        {
+            self.list.push_back(known);
+        }
+        self.list.back_mut()
     }
 
     fn known(&self, digest: Digest) -> Option<&Known> {
