@@ -7,7 +7,7 @@ use x509_parser::prelude::{FromDer as _, X509Certificate};
 use super::identity::MAX_CHAIN;
 use super::provider::SIGNATURES;
 
-/// The largest certificate that is looked at, in bytes. Ours are below 1 kB.
+/// The largest certificate that is looked at, in bytes. Ours are below 0.5 kB.
 pub const MAX_CERTIFICATE: usize = 8 * 1024;
 
 /// Why a chain is not to be trusted.
