@@ -10,5 +10,10 @@ pub mod capture;
 
 pub mod detect;
 
+pub mod mask;
+
+pub mod encode;
+
+pub mod enroll;
 pub mod session;
 pub mod viewers;
