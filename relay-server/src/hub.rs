@@ -63,9 +63,11 @@ impl Hub {
     /// Forgets a camera that no longer belongs here; its viewers are told to leave.
     pub fn remove(&self, camera: CameraId) {
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);
-        channels.retain(|_, channel| channel.camera() != camera || {
-            channel.close();
-            false
+        channels.retain(|_, channel| {
+            channel.camera() != camera || {
+                channel.close();
+                false
+            }
         });
     }
 }

@@ -6,11 +6,17 @@
 #![deny(clippy::indexing_slicing)]
 
 pub mod accept;
-pub mod access;
+
 pub mod control;
-pub mod hub;
-pub mod serve;
+
 pub mod verify;
+
+pub mod hub;
+
+pub mod archive;
+
+pub mod access;
+pub mod serve;
 
 pub mod counters;
 pub mod limits;
@@ -37,3 +43,8 @@ pub mod run;
 
 pub mod check;
 pub mod command;
+
+#[cfg(test)]
+#[path = "../tests/streaming/fakes/camera.rs"]
+#[allow(clippy::unwrap_used, missing_docs, unreachable_pub)]
+mod fake;

@@ -10,7 +10,7 @@
 //!             what they have not acknowledged is shared too: no viewer holds a frame for longer than 10 s
 //! cameras       100 × (ring 8 MiB + chain 2,048 × ~200 B)                             ≤ 880 MB, at 40 kB a frame in groups of 1 s 60 MB
 //!             a camera that means harm (enrolled, so named and revocable): 32 streams × 4 MiB being read, 32 MiB of epochs
-//! ranges          8 readers × 8 frames of at most 4 MiB                               ≤ 256 MB, at 40 kB a frame 3 MB
+//! replays        32 × 4 frames of at most 4 MiB                                        ≤ 512 MB, at 40 kB a frame 5 MB
 //! ```
 
 use std::time::Duration;
@@ -78,14 +78,17 @@ pub const REORDER: Duration = Duration::from_secs(1);
 /// Subscriptions at one time on one connection: a wall of 16 cameras.
 pub const SUBSCRIPTIONS: usize = 16;
 
-/// Readers of the archive at one time, from everybody together: each takes a thread and a place in the disk's queue.
-pub const RANGES: usize = 8;
+/// Ranges that are being sent at one time, to everybody together.
+pub const REPLAYS: usize = 32;
 
 /// Of these, on one connection.
-pub const RANGES_PER_CONNECTION: usize = 2;
+pub const REPLAYS_PER_CONNECTION: usize = 2;
 
-/// Messages between a reader of the archive and its viewer.
-pub const RANGE_QUEUE: usize = 8;
+/// Reads of the archive at one time: each takes a thread and a place in the disk's queue. A viewer that takes its time holds none.
+pub const READERS: usize = 4;
+
+/// Frames in one read.
+pub const RANGE_CHUNK: usize = 4;
 
 /// A viewer of a range must take one message within this time.
 pub const RANGE_WRITE: Duration = Duration::from_secs(30);
@@ -100,6 +103,9 @@ pub const LAG: Duration = Duration::from_millis(300);
 /// A frame that a slow viewer gets the time to finish, so that even the slowest one sees some; then that one goes too. 40 kB in 10 s
 /// are 32 kbit/s.
 pub const HOPELESS: Duration = Duration::from_secs(10);
+
+/// A viewer that has not taken one whole frame for this long, though there were some, is in the way.
+pub const STALLED: Duration = Duration::from_secs(60);
 
 /// Towards anybody, before it is known who it is.
 #[must_use]
@@ -135,7 +141,7 @@ mod tests {
 
     #[test]
     fn deadlines_are_in_order() {
-        assert!(HELLO < IDLE && LAG < HOPELESS && EPOCH_WAIT < FRAME_WAIT);
+        assert!(HELLO < IDLE && LAG < HOPELESS && 3 * HOPELESS < STALLED && EPOCH_WAIT < FRAME_WAIT);
         assert!(FAREWELL < DRAIN, "every peer hears why before the relay is gone");
     }
 }

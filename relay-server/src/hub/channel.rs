@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 use wire::id::{CameraId, Name};
+use wire::message;
 
 use super::ring::Ring;
 use super::{Cursor, Item, Next};
@@ -50,6 +51,12 @@ impl Channel {
         &self.chain
     }
 
+    /// Who it is, with these revocation lists.
+    #[must_use]
+    pub fn introduction(&self, subscription: u32, crls: Vec<Bytes>) -> message::Camera {
+        message::Camera { subscription, name: self.name.clone(), chain: self.chain.clone(), crls }
+    }
+
     /// Whether its agent is connected and publishes.
     #[must_use]
     pub fn is_online(&self) -> bool {
@@ -91,7 +98,7 @@ impl Channel {
     pub fn view(self: &Arc<Self>) -> Viewing {
         let bell = self.bell.subscribe();
         let cursor = self.ring().join();
-        Viewing { channel: Arc::clone(self), bell, cursor }
+        Viewing { channel: Arc::clone(self), bell, cursor, given: None }
     }
 
     fn ring(&self) -> MutexGuard<'_, Ring> {
@@ -105,19 +112,22 @@ pub struct Viewing {
     bell: watch::Receiver<bool>,
     /// Without one, it waits for the next key frame.
     cursor: Option<Cursor>,
+    /// The newest frame that came out.
+    given: Option<Place>,
 }
 
 impl Viewing {
     /// What comes next, if it is here already.
-    pub fn next(&mut self) -> Next {
+    pub fn look(&mut self) -> Next {
         let ring = self.channel.ring();
-        match &mut self.cursor {
-            Some(cursor) => ring.next(cursor),
-            None => {
-                self.cursor = ring.join();
-                self.cursor.as_mut().map_or(Next::Nothing, |cursor| ring.next(cursor))
-            }
+        if self.cursor.is_none() {
+            self.cursor = ring.join().filter(|newest| Some(newest.from()) > self.given);
         }
+        let next = self.cursor.as_mut().map_or(Next::Nothing, |cursor| ring.next(cursor));
+        if let Next::Item(item) = &next {
+            self.given = self.given.max(Some(item.place));
+        }
+        next
     }
 
     /// Whether a newer key frame than those that the viewer was given is here.
@@ -126,12 +136,12 @@ impl Viewing {
         self.cursor.as_ref().is_some_and(|cursor| self.channel.ring().ahead(cursor).is_some())
     }
 
-    /// Goes on at the newest key frame: the one that is ahead, or if the viewer's next frame fell off, the one that is here or will come.
-    pub fn skip(&mut self) {
+    /// Gives up the group that the viewer is in: goes on at the newest key frame that it was not given, which may still have to come.
+    pub fn abandon(&mut self) {
         let ring = self.channel.ring();
         self.cursor = match self.cursor {
-            Some(cursor) if ring.holds(&cursor) => ring.ahead(&cursor).or(Some(cursor)),
-            _ => ring.join(),
+            Some(cursor) if ring.holds(&cursor) => ring.ahead(&cursor),
+            _ => ring.join().filter(|newest| Some(newest.from()) > self.given),
         };
     }
 

@@ -33,6 +33,14 @@ pub struct Cursor {
     from: Place,
 }
 
+impl Cursor {
+    /// The key frame that it joined at.
+    #[must_use]
+    pub const fn from(&self) -> Place {
+        self.from
+    }
+}
+
 /// What comes next at a cursor.
 #[derive(Debug, Clone)]
 pub enum Next {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use link::stream;
-use quinn::{Connection, SendStream, VarInt};
+use quinn::{Connection, SendStream, VarInt, WriteError};
 use tokio::time::timeout;
 use wire::message::Message;
 
@@ -59,7 +59,15 @@ impl Writing {
         let Some(stream) = &mut self.stream else { return Ok(()) };
         while let Some(first) = self.chunks.iter().position(|chunk| !chunk.is_empty()) {
             let (_, rest) = self.chunks.split_at_mut(first);
-            stream.write_chunks(rest).await.map_err(|_| Gone)?;
+            match stream.write_chunks(rest).await {
+                Ok(_) => {}
+                // The viewer does not want this frame: that is for it to say.
+                Err(WriteError::Stopped(_)) => {
+                    self.stream = None;
+                    return Ok(());
+                }
+                Err(_) => return Err(Gone),
+            }
         }
         Ok(())
     }
@@ -135,6 +143,5 @@ impl Drop for Flight {
 
 fn take_back(mut sent: Sent, first: Option<Place>) -> Option<Place> {
     // An error says that it has arrived.
-    let _ = sent.stream.reset(TAKEN_BACK);
-    first.or(Some(sent.place))
+    if sent.stream.reset(TAKEN_BACK).is_ok() { first.or(Some(sent.place)) } else { first }
 }

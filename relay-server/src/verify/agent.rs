@@ -6,30 +6,22 @@ use std::sync::Arc;
 use link::shutdown::Shutdown;
 use quinn::{Connection, RecvStream};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::timeout;
+use wire::frame::MAX_FRAME;
 use wire::message::{MAX_CONTROL, Message, Reason, Refused};
 
+use super::Fault;
 use super::camera::{Camera, Publisher};
 use super::group::{Reader, Stopped};
-use super::{Epoch, Fault};
 use crate::control::{self, Control, Silence, refused};
 use crate::counters::Counters;
-use crate::limits::{self, EPOCH_WAIT, HELLO};
-
-/// How often an epoch is offered to an archive that cannot take it.
-const OFFER: std::time::Duration = std::time::Duration::from_millis(50);
+use crate::limits::{self, HELLO};
+use crate::parts::Parts;
 
 /// Serves an agent to its end.
-pub async fn run(
-    connection: Connection,
-    control: Control,
-    camera: Arc<Camera>,
-    frame_bytes: usize,
-    counters: &Counters,
-    shutdown: &Shutdown,
-) {
+pub async fn run(connection: Connection, control: Control, camera: Arc<Camera>, parts: &Parts, shutdown: &Shutdown) {
     let Control { send, receive } = control;
-    let end = conversation(&connection, receive, camera, frame_bytes, counters, shutdown).await;
+    let end = conversation(&connection, receive, camera, parts, shutdown).await;
     match end {
         End::Left => control::close(&connection, Reason::Stopping, ""),
         End::Refused(refused) => control::farewell(&connection, send, refused).await,
@@ -43,14 +35,8 @@ enum End {
     Refused(Refused),
 }
 
-async fn conversation(
-    connection: &Connection,
-    receive: RecvStream,
-    camera: Arc<Camera>,
-    frame_bytes: usize,
-    counters: &Counters,
-    shutdown: &Shutdown,
-) -> End {
+async fn conversation(connection: &Connection, receive: RecvStream, camera: Arc<Camera>, parts: &Parts, shutdown: &Shutdown) -> End {
+    let counters = parts.counters.as_ref();
     let (receive, subscription) = match timeout(HELLO, control::next(receive, MAX_CONTROL)).await {
         Ok((receive, Ok(Message::Publish { subscription }))) => (receive, subscription),
         Ok((_, Ok(other))) => return fail(counters, &camera, Fault::OutOfTurn(other.name())),
@@ -59,11 +45,12 @@ async fn conversation(
     };
     limits::agent().admit(connection);
     let publisher = camera.publish();
+    let frame_bytes = usize::try_from(parts.config.limits.frame_bytes).unwrap_or(MAX_FRAME);
     let reader = Arc::new(Reader { camera: Arc::clone(&camera), subscription, frame_bytes });
     tracing::info!(camera = %camera.channel().name(), peer = %connection.remote_address(), "the camera is connected");
 
     let mut groups = JoinSet::new();
-    let mut announcements = std::pin::pin!(announcements(receive, subscription, &camera));
+    let mut announcements = std::pin::pin!(announcements(receive, subscription, &camera, parts));
     let end = loop {
         tokio::select! {
             biased;
@@ -125,34 +112,18 @@ enum Announced {
 }
 
 /// Takes in records and grants until the agent does something else.
-async fn announcements(mut receive: RecvStream, published: u32, camera: &Camera) -> Announced {
+async fn announcements(mut receive: RecvStream, published: u32, camera: &Camera, parts: &Parts) -> Announced {
     loop {
         let message;
         (receive, message) = control::next(receive, MAX_CONTROL).await;
-        let epoch = match message {
-            Ok(Message::Record { subscription, record }) if subscription == published => camera.record(record),
-            Ok(Message::Grants(grants)) if grants.subscription == published => camera.epochs().grants(grants),
-            Ok(other) => return Announced::Fault(Fault::OutOfTurn(other.name())),
+        let taken = match message {
+            Ok(Message::Record { subscription, record }) if subscription == published => camera.record(record, parts.crls()),
+            Ok(Message::Grants(grants)) if grants.subscription == published => camera.grants(grants, parts.crls()),
+            Ok(other) => Err(Fault::OutOfTurn(other.name())),
             Err(silence) => return Announced::Silence(silence),
         };
-        match epoch {
-            Ok(Some(epoch)) => begin(camera, Arc::new(epoch)).await,
-            Ok(None) => {}
-            Err(fault) => return Announced::Fault(fault),
+        if let Err(fault) = taken {
+            return Announced::Fault(fault);
         }
     }
-}
-
-/// Gives an epoch to the archive, then lets its frames through. An archive that takes nothing for too long does not keep viewers from
-/// watching live.
-async fn begin(camera: &Camera, epoch: Arc<Epoch>) {
-    let kept = async {
-        while camera.keep(&epoch).is_err() {
-            sleep(OFFER).await;
-        }
-    };
-    if timeout(EPOCH_WAIT / 2, kept).await.is_err() {
-        tracing::warn!(camera = %camera.channel().name(), "the archive does not take an epoch: its frames cannot be replayed");
-    }
-    camera.begin(epoch);
 }

@@ -3,9 +3,11 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use bytes::Bytes;
 use tokio_util::sync::CancellationToken;
 use wire::frame::SignedFrame;
 use wire::id::{CameraId, Digest};
+use wire::message;
 use wire::sign::SignedRecord;
 use wire::verify::{self, Verified};
 
@@ -23,16 +25,16 @@ pub struct Full;
 
 /// Who keeps what was verified. It is asked under a camera's lock, so it never waits: what it cannot take at once, it refuses.
 pub trait Store: Send + Sync + 'static {
-    /// Keeps an epoch, before any of its frames.
-    ///
-    /// # Errors
-    /// [`Full`]: it is offered again a little later.
-    fn epoch(&self, epoch: &Arc<Epoch>) -> Result<(), Full>;
+    /// Keeps who a camera is: before its epochs, and again when revocation lists are renewed.
+    fn camera(&self, camera: CameraId, introduction: message::Camera);
 
-    /// Keeps a frame.
+    /// Keeps an epoch, before any of its frames.
+    fn epoch(&self, epoch: &Epoch);
+
+    /// Keeps a frame. One that it has already, it passes over.
     ///
     /// # Errors
-    /// [`Full`]: it goes to live viewers all the same, and is counted.
+    /// [`Full`]: the frame goes to live viewers all the same, and is counted.
     fn frame(&self, frame: &Arc<Verified<SignedFrame>>) -> Result<(), Full>;
 }
 
@@ -80,28 +82,34 @@ impl Camera {
         &self.epochs
     }
 
-    /// Takes in a record. Gives the epoch if it is complete by that, for [`Self::keep`].
+    /// Takes in a record. If nothing is granted in it, its frames get through from now on.
     ///
     /// # Errors
     /// When it does not verify, or contradicts what is known of its session.
-    pub fn record(&self, signed: SignedRecord) -> Result<Option<Epoch>, Fault> {
+    pub fn record(&self, signed: SignedRecord, crls: Vec<Bytes>) -> Result<(), Fault> {
         let record = Arc::new(verify::record(signed, self.id)?);
         self.chain().record(record.record())?;
-        Ok(self.epochs.record(record))
+        self.begin(self.epochs.record(record), crls);
+        Ok(())
     }
 
-    /// Offers an epoch to the archive. Until [`Self::begin`], no frame under it gets through.
+    /// Takes in the grants of a record that came before: the frames under it get through from now on.
     ///
     /// # Errors
-    /// [`Full`], when it is to be offered again.
-    pub fn keep(&self, epoch: &Arc<Epoch>) -> Result<(), Full> {
-        self.store.epoch(epoch)
+    /// When there is no such record, or it names other grants.
+    pub fn grants(&self, grants: message::Grants, crls: Vec<Bytes>) -> Result<(), Fault> {
+        self.begin(self.epochs.grants(grants)?, crls);
+        Ok(())
     }
 
-    /// Lets an epoch's frames through.
-    pub fn begin(&self, epoch: Arc<Epoch>) {
-        self.counters.epochs.one();
-        self.epochs.insert(epoch);
+    /// The archive has an epoch before anybody can give it a frame of it.
+    fn begin(&self, epoch: Option<Epoch>, crls: Vec<Bytes>) {
+        if let Some(epoch) = epoch {
+            self.store.camera(self.id, self.channel.introduction(0, crls));
+            self.store.epoch(&epoch);
+            self.counters.epochs.one();
+            self.epochs.insert(Arc::new(epoch));
+        }
     }
 
     /// Takes in a verified frame and the digest of the one before it: to the archive, and if it is live, to the hub.
@@ -115,12 +123,14 @@ impl Camera {
         self.counters.bytes_verified.add(frame.bytes().len() as u64);
         // Held until the frame is with both, so that both get a camera's frames in one order.
         let mut chain = self.chain();
-        if chain.accept(&frame, previous)? == Seen::Again {
-            self.counters.frames_repeated.one();
-            return Ok(());
-        }
+        let seen = chain.accept(&frame, previous)?;
+        // A frame that comes again may be one that the archive could not take before.
         if self.store.frame(&frame).is_err() {
             self.counters.frames_not_stored.one();
+        }
+        if seen == Seen::Again {
+            self.counters.frames_repeated.one();
+            return Ok(());
         }
         let counter = if self.channel.push(item) { &self.counters.frames_live } else { &self.counters.frames_backfilled };
         counter.one();

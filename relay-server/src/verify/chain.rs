@@ -97,13 +97,13 @@ impl Chain {
     pub fn accept(&mut self, frame: &Verified<SignedFrame>, previous: Digest) -> Result<Seen, Fault> {
         let (place, header) = (Place::of(frame), frame.header());
         let known = Known { digest: frame.digest(), previous, group: header.group, key: header.flags.key };
+        let session = self.session(frame.context().session)?;
+        let after_end = session.ended.is_some_and(|end| place.sequence > end);
+        let end_before = header.flags.end && session.highest.is_some_and(|highest| highest > place.sequence);
         if let Some(earlier) = self.frames.get(&place) {
             let forked = Fault::Forked { session: place.session, sequence: place.sequence };
             return if earlier.digest == known.digest { Ok(Seen::Again) } else { Err(forked) };
         }
-        let session = self.session(frame.context().session)?;
-        let after_end = session.ended.is_some_and(|end| place.sequence > end);
-        let end_before = header.flags.end && session.highest.is_some_and(|highest| highest > place.sequence);
         if after_end || end_before {
             return Err(Refusal::Ended.into());
         }

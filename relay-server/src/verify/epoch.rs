@@ -29,7 +29,7 @@ impl Epoch {
     /// [`Fault::Grants`] when they do not belong together.
     pub fn new(record: Arc<Verified<Record>>, list: GrantList, grants: Vec<Grant>) -> Result<Self, Fault> {
         let named = list.digest() == record.record().grants;
-        let complete = grants.len() == list.entries().len() && GrantList::of(&grants) == list;
+        let complete = GrantList::of(&grants).is_ok_and(|all| all == list);
         if named && complete { Ok(Self { record, list, grants }) } else { Err(Fault::Grants) }
     }
 

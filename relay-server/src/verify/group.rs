@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use link::stream::{self, ReadError};
 use quinn::RecvStream;
 use wire::bytes::{Malformed, Problem};
@@ -15,7 +14,7 @@ use super::camera::Camera;
 use crate::limits::{EPOCH_WAIT, FRAME_WAIT};
 
 /// What stands around a frame in its message: kind, subscription, session.
-const ENVELOPE: usize = Message::frame_head(0, 0).len();
+const ENVELOPE: usize = 1 + 4 + 8;
 
 /// Where an agent's groups go, and what is allowed.
 pub(super) struct Reader {
@@ -44,7 +43,7 @@ impl<F: Into<Fault>> From<F> for Stopped {
 impl Reader {
     /// Reads a group to its end, and hands on every frame as it is verified.
     pub(super) async fn read(&self, mut stream: RecvStream) -> Result<(), Stopped> {
-        let Some((frame, bytes, session)) = self.frame(&mut stream).await? else { return Ok(()) };
+        let Some((frame, session)) = self.frame(&mut stream).await? else { return Ok(()) };
         let context = frame.context.as_ref().ok_or(Refusal::NoKeyFrame)?;
         // Nothing waits for a record that cannot come.
         if context.camera != self.camera.id() {
@@ -52,20 +51,20 @@ impl Reader {
         }
         let previous = context.previous;
         let epoch = self.camera.epochs().wait(context.record, EPOCH_WAIT).await.ok_or(Fault::NoEpoch)?;
-        let (mut group, verified) = Group::open(epoch.record(), frame, bytes)?;
+        let (mut group, verified) = Group::open(epoch.record(), frame)?;
         let number = group.context().session.number;
         same_session(session, number)?;
         self.camera.frame(verified, previous, &epoch)?;
-        while let Some((frame, bytes, session)) = self.frame(&mut stream).await? {
+        while let Some((frame, session)) = self.frame(&mut stream).await? {
             same_session(session, number)?;
             let (_, previous) = group.last();
-            let verified = group.next(frame, bytes)?;
+            let verified = group.next(frame)?;
             self.camera.frame(verified, previous, &epoch)?;
         }
         Ok(())
     }
 
-    async fn frame(&self, stream: &mut RecvStream) -> Result<Option<(Frame, Bytes, u64)>, Stopped> {
+    async fn frame(&self, stream: &mut RecvStream) -> Result<Option<(Frame, u64)>, Stopped> {
         let message = match stream::read_within(stream, ENVELOPE + self.frame_bytes, FRAME_WAIT).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(None),
@@ -77,7 +76,7 @@ impl Reader {
         };
         match Message::decode(message)? {
             Message::Frame { subscription, session, frame } if subscription == self.subscription => {
-                Ok(Some((Frame::decode(frame.clone())?, frame, session)))
+                Ok(Some((Frame::decode(frame)?, session)))
             }
             other => Err(Fault::OutOfTurn(other.name()).into()),
         }

@@ -1,0 +1,88 @@
+//! What every connection works with.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use tokio::sync::Semaphore;
+
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::counters::Counters;
+use crate::gate::Rate;
+use crate::hub::Hub;
+use crate::limits::{READERS, REPLAYS};
+use crate::pki::authority::Authority;
+use crate::roster::Roster;
+use crate::serve::History;
+use crate::verify::{Cameras, Store};
+
+/// The parts of a relay that connections share.
+pub struct Parts {
+    /// The configuration.
+    pub config: Arc<Config>,
+    /// Who belongs here.
+    pub roster: Arc<Roster>,
+    /// Certificates, and who was taken back.
+    pub authority: Arc<Authority>,
+    /// The cameras, from their agents' side.
+    pub cameras: Cameras,
+    /// The cameras, from their viewers' side.
+    pub hub: Arc<Hub>,
+    /// Recordings.
+    pub history: Arc<dyn History>,
+    /// What is counted.
+    pub counters: Arc<Counters>,
+    /// The time.
+    pub clock: Clock,
+    /// Handshakes per second, those of HTTPS included.
+    pub handshakes: Arc<Rate<()>>,
+    /// One permit for every viewer that fits.
+    pub(crate) viewers: Arc<Semaphore>,
+    /// One permit for every range that is being sent.
+    pub(crate) replays: Arc<Semaphore>,
+    /// One permit for every read of the archive.
+    pub(crate) readers: Arc<Semaphore>,
+}
+
+impl Parts {
+    /// A relay's parts: `store` keeps what is verified, `history` reads it again.
+    #[must_use]
+    pub fn new(
+        config: Arc<Config>,
+        roster: Arc<Roster>,
+        authority: Arc<Authority>,
+        store: Arc<dyn Store>,
+        history: Arc<dyn History>,
+        handshakes: Arc<Rate<()>>,
+        clock: Clock,
+    ) -> Self {
+        let (hub, counters) = (Arc::new(Hub::new()), Arc::new(Counters::default()));
+        let viewers = Arc::new(Semaphore::new(usize::try_from(config.limits.viewers).unwrap_or(Semaphore::MAX_PERMITS)));
+        Self {
+            cameras: Cameras::new(Arc::clone(&hub), store, Arc::clone(&counters)),
+            replays: Arc::new(Semaphore::new(REPLAYS)),
+            readers: Arc::new(Semaphore::new(READERS)),
+            config,
+            roster,
+            authority,
+            hub,
+            history,
+            counters,
+            clock,
+            handshakes,
+            viewers,
+        }
+    }
+
+    /// For how many more viewers there is room.
+    #[must_use]
+    pub fn viewers_free(&self) -> usize {
+        self.viewers.available_permits()
+    }
+
+    /// The revocation lists in force (DER).
+    #[must_use]
+    pub fn crls(&self) -> Vec<Bytes> {
+        self.authority.crls().into_iter().map(|list| Bytes::copy_from_slice(&list)).collect()
+    }
+}

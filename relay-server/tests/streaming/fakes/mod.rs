@@ -1,0 +1,225 @@
+//! A relay in this process, on a port of its own, with a memory instead of an archive; and the peers that talk to it.
+
+pub mod agent;
+pub mod camera;
+pub mod viewer;
+
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use ed25519_dalek::pkcs8::EncodePrivateKey as _;
+use ed25519_dalek::{Signer as _, SigningKey};
+use link::endpoint::{self, Transport};
+use link::shutdown::Shutdown;
+use link::tls::{self, Identity, RootFingerprint, Trust};
+use quinn::{Connection, Endpoint};
+use rcgen::{CertificateParams, PKCS_ED25519, PublicKeyData, SignatureAlgorithm};
+use relay_server::clock::Clock;
+use relay_server::config::Config;
+use relay_server::gate::Rate;
+use relay_server::init::{self, Wish};
+use relay_server::parts::Parts;
+use relay_server::pki::authority::Authority;
+use relay_server::pki::request::Request;
+use relay_server::roster::Roster;
+use relay_server::serve::{History, Reader, Recorded, Unreadable};
+use relay_server::verify::{Epoch, Full, Place, Store};
+use relay_server::{accept, limits};
+use wire::frame::SignedFrame;
+use wire::id::{CameraId, Micros, Name};
+use wire::message;
+use wire::verify::Verified;
+
+/// How long anything may take before a test fails. Only a failing test waits so long.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// Remembers what it is given to keep.
+#[derive(Default)]
+pub struct Memory {
+    pub kept: Mutex<Vec<(CameraId, Kept)>>,
+    pub full: AtomicBool,
+}
+
+#[derive(Clone)]
+pub enum Kept {
+    Epoch(Arc<Epoch>),
+    Frame(Arc<Verified<SignedFrame>>),
+}
+
+impl Memory {
+    /// The frames of a camera in the order in which they came.
+    pub fn frames(&self, camera: CameraId) -> Vec<Place> {
+        let kept = self.kept.lock().unwrap();
+        let frame = |(of, kept): &(CameraId, Kept)| match kept {
+            Kept::Frame(frame) if *of == camera => Some(Place::of(frame)),
+            _ => None,
+        };
+        kept.iter().filter_map(frame).collect()
+    }
+
+    fn of(&self, camera: CameraId) -> Vec<Kept> {
+        let kept = self.kept.lock().unwrap();
+        kept.iter().filter(|(of, _)| *of == camera).map(|(_, kept)| kept.clone()).collect()
+    }
+}
+
+impl Store for Memory {
+    fn camera(&self, _: CameraId, _: message::Camera) {}
+
+    fn epoch(&self, epoch: &Epoch) {
+        let camera = epoch.record().record().camera;
+        let copy = Epoch::new(Arc::clone(epoch.record()), epoch.list().clone(), epoch.grants().to_vec()).unwrap();
+        self.kept.lock().unwrap().push((camera, Kept::Epoch(Arc::new(copy))));
+    }
+
+    fn frame(&self, frame: &Arc<Verified<SignedFrame>>) -> Result<(), Full> {
+        if self.full.load(Ordering::Relaxed) {
+            return Err(Full);
+        }
+        self.kept.lock().unwrap().push((frame.context().camera, Kept::Frame(Arc::clone(frame))));
+        Ok(())
+    }
+}
+
+impl History for Memory {
+    fn newest_epoch(&self, camera: CameraId) -> Option<Arc<Epoch>> {
+        self.of(camera).into_iter().rev().find_map(|kept| match kept {
+            Kept::Epoch(epoch) => Some(epoch),
+            Kept::Frame(_) => None,
+        })
+    }
+
+    fn range(&self, camera: CameraId, from: Micros, to: Micros) -> Result<Reader, Unreadable> {
+        let mut kept = self.of(camera);
+        // Groups come in any order; a recording has the camera's.
+        kept.sort_by_key(|kept| match kept {
+            Kept::Epoch(_) => None,
+            Kept::Frame(frame) => Some(Place::of(frame)),
+        });
+        let recorded = kept.into_iter().filter_map(move |kept| match kept {
+            Kept::Epoch(epoch) => Some(Ok(Recorded::Epoch(epoch))),
+            Kept::Frame(frame) => {
+                let inside = (from..=to).contains(&frame.header().captured_at);
+                inside.then(|| Ok(Recorded::Frame(Box::new(Verified::clone(&frame)))))
+            }
+        });
+        Ok(Box::new(recorded))
+    }
+}
+
+pub struct Relay {
+    _dir: tempfile::TempDir,
+    pub parts: Arc<Parts>,
+    pub memory: Arc<Memory>,
+    pub at: SocketAddr,
+    pub root: RootFingerprint,
+    pub shutdown: Shutdown,
+    task: tokio::task::JoinHandle<()>,
+}
+
+impl Relay {
+    pub fn start() -> Self {
+        Self::with(|config| config)
+    }
+
+    pub fn with(change: impl FnOnce(Config) -> Config) -> Self {
+        let dir = tempfile::tempdir().unwrap();
+        let clock = Clock::system();
+        let name: relay_server::pki::host::Host = "127.0.0.1".parse().unwrap();
+        let wish = Wish { name: name.clone(), further: Vec::new(), dir: dir.path().join("relay"), root_dir: None };
+        let folder = init::init(&wish, clock.now()).unwrap().folder;
+        let config = change(Config::new(&name, folder.path()));
+        let roster = Arc::new(Roster::open(&folder.roster()).unwrap());
+        let authority = Arc::new(Authority::load(&folder, clock.now()).unwrap());
+        let root = authority.root().fingerprint;
+        let socket = endpoint::bind("127.0.0.1:0".parse().unwrap(), 4 << 20).unwrap();
+        let at = socket.local_addr().unwrap();
+        let server = endpoint::server(socket, authority.tls().quic().unwrap(), &limits::stranger(), &limits::handshakes()).unwrap();
+        let memory = Arc::new(Memory::default());
+        let rate = Arc::new(Rate::new(config.limits.handshakes_per_second, Duration::from_secs(1), 1));
+        let parts =
+            Arc::new(Parts::new(Arc::new(config), roster, authority, Arc::clone(&memory) as _, Arc::clone(&memory) as _, rate, clock));
+        let shutdown = Shutdown::new();
+        let task = tokio::spawn(accept::run(server, Arc::clone(&parts), shutdown.clone()));
+        Self { _dir: dir, parts, memory, at, root, shutdown, task }
+    }
+
+    /// Stops it, and waits until it has.
+    pub async fn stop(self) {
+        self.shutdown.drain();
+        tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
+    }
+
+    /// Enrols a key under a name.
+    pub fn enrol(&self, name: &str, key: &SigningKey) -> Identity {
+        let name: Name = name.parse().unwrap();
+        let now = self.parts.clock.now();
+        let (token, _) = self.parts.roster.invite(&name, true, Duration::from_secs(3600), now).unwrap();
+        let chain = self.certify(&name, key);
+        let id = CameraId(key.verifying_key().to_bytes());
+        let certify = |_: &Name| Ok(chain.clone());
+        self.parts.roster.enrol(&token.hash(), id, None, 100, now, certify).unwrap();
+        identity(chain, key)
+    }
+
+    /// A certificate under this relay's root, without a place in the roster.
+    pub fn certify(&self, name: &Name, key: &SigningKey) -> Vec<tls::CertificateDer<'static>> {
+        let request = CertificateParams::default().serialize_request(&Holder(key.clone(), key.verifying_key().to_bytes())).unwrap();
+        let request = Request::verify(request.der()).unwrap();
+        self.parts.authority.certify(&request, name, self.parts.clock.now()).unwrap()
+    }
+
+    /// Connects somebody; the endpoint must be kept as long as the connection.
+    pub async fn connect(&self, identity: Option<&Identity>, transport: &Transport) -> (Endpoint, Connection) {
+        self.connect_as(identity, transport, tls::PEER).await.unwrap()
+    }
+
+    pub async fn connect_as(
+        &self,
+        identity: Option<&Identity>,
+        transport: &Transport,
+        alpn: &[u8],
+    ) -> Result<(Endpoint, Connection), endpoint::ConnectError> {
+        let client = tls::Client::new(Trust::Pinned(self.root), identity, alpn).unwrap();
+        let endpoint = endpoint::client(transport).unwrap();
+        let relay = link::address::Relay::new("127.0.0.1", self.at.port()).unwrap();
+        let (connection, _) = endpoint::connect(&endpoint, &client, transport, &relay, PATIENCE).await?;
+        Ok((endpoint, connection))
+    }
+}
+
+pub fn identity(chain: Vec<tls::CertificateDer<'static>>, key: &SigningKey) -> Identity {
+    let key = tls::PrivateKeyDer::try_from(key.to_pkcs8_der().unwrap().as_bytes().to_vec()).unwrap();
+    Identity { chain, key }
+}
+
+/// Waits until something holds; what must never hold is not for this.
+pub async fn eventually(what: &str, holds: impl Fn() -> bool) {
+    let held = async {
+        while !holds() {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    };
+    assert!(tokio::time::timeout(PATIENCE, held).await.is_ok(), "never happened: {what}");
+}
+
+/// A key that signs requests.
+struct Holder(SigningKey, [u8; 32]);
+
+impl PublicKeyData for Holder {
+    fn der_bytes(&self) -> &[u8] {
+        &self.1
+    }
+
+    fn algorithm(&self) -> &'static SignatureAlgorithm {
+        &PKCS_ED25519
+    }
+}
+
+impl rcgen::SigningKey for Holder {
+    fn sign(&self, message: &[u8]) -> Result<Vec<u8>, rcgen::Error> {
+        Ok(self.0.sign(message).to_bytes().to_vec())
+    }
+}
