@@ -1,32 +1,68 @@
-//! Draws pictures of the built-in sample into a folder, to be looked at: `cargo run -p camera-agent --example look -- FOLDER NUMBER…`
+//! Draws pictures of the built-in sample into a folder, to be looked at: as captured, with the true faces (green) and the found ones (red),
+//! and as the public sees them. `cargo run -p camera-agent --example look -- FOLDER NUMBER…`
 
 use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result};
-use camera_agent::capture::sample::{Config, Sample};
-use camera_agent::picture::{Planes, Pool, Size};
+use camera_agent::capture::sample::{Config, Sample, truth};
+use camera_agent::detect::centerface::CenterFace;
+use camera_agent::detect::{Detection, Found, Model, Small};
+use camera_agent::encode;
+use camera_agent::mask::{self, Fill, Meta, Planner, apply};
+use camera_agent::picture::{Area, Picture, Planes, Pool, Size};
+use image::{Rgb, RgbImage};
+use wire::frame::DetectorState;
+use wire::id::Micros;
 use yuv::{YuvPlanarImage, YuvRange, YuvStandardMatrix, yuv420_to_rgb};
 
 fn main() -> Result<()> {
     let mut arguments = std::env::args().skip(1);
     let folder = arguments.next().context("a folder is needed")?;
+    let folder = Path::new(&folder);
     let config = Config { size: Size::new(1280, 720)?, interval: Duration::from_nanos(33_333_333), faces: 3 };
-    let before = Instant::now();
-    let sample = Sample::open(config)?;
-    println!("open {:?}", before.elapsed());
+    let sample = Sample::open(config.clone())?;
     let pool = Pool::new(2);
+    let model = CenterFace::default();
+    let mut detector = model.load()?;
+    let size = model.small(config.size);
+    let mut small = Small::blank(config.size, size);
     for number in arguments {
         let number: u64 = number.parse()?;
-        let before = Instant::now();
         let planes = sample.draw(number, &pool);
-        println!("draw {:?}", before.elapsed());
-        save(&planes, &Path::new(&folder).join(format!("sample-{number:05}.png")))?;
+        small.show(&planes, size)?;
+        let (across, down) = (1280.0 / f32::from(size.width()), 720.0 / f32::from(size.height()));
+        let scaled = |area: Area| Area { x: area.x * across, y: area.y * down, w: area.w * across, h: area.h * down };
+        let found = detector.detect(&small)?.into_iter().map(|found| Found { area: scaled(found.area), ..found }).collect::<Vec<_>>();
+
+        let mut seen = rgb(&planes)?;
+        for face in truth(&config, number) {
+            frame(&mut seen, face, Rgb([0, 255, 0]));
+        }
+        for one in &found {
+            println!("picture {number}: {:.2} at {:.0}, {:.0}, {:.0} × {:.0}", one.score, one.area.x, one.area.y, one.area.w, one.area.h);
+            frame(&mut seen, one.area, Rgb([255, 0, 0]));
+        }
+        seen.save(folder.join(format!("seen-{number:05}.png")))?;
+
+        let at = Instant::now();
+        for fill in [Fill::Solid, Fill::Surround] {
+            let mut planner = Planner::new(mask::Config::default());
+            planner.detector_is(DetectorState::Ready);
+            let picture = Picture { number, captured_at: Micros(0), at, planes: planes.clone() };
+            planner.push(Meta { number, at, size: config.size }, picture);
+            planner.detection(&Detection { number, at, size: config.size, faces: found.clone(), took: Duration::ZERO });
+            let release = planner.due(at).pop().context("it is due")?;
+            let masked = apply(release.picture, release.plan, fill, &pool)?;
+            let encoded = encode::Config::default().start()?.encode(&masked)?;
+            std::fs::write(folder.join(format!("public-{number:05}-{fill:?}.jpg")), &encoded.public)?;
+            rgb(masked.planes())?.save(folder.join(format!("public-{number:05}-{fill:?}.png")))?;
+        }
     }
     Ok(())
 }
 
-fn save(planes: &Planes, path: &Path) -> Result<()> {
+fn rgb(planes: &Planes) -> Result<RgbImage> {
     let (width, height) = (u32::from(planes.size().width()), u32::from(planes.size().height()));
     let [y, u, v] = planes.planes();
     let chroma = u32::try_from(u.width)?;
@@ -42,6 +78,18 @@ fn save(planes: &Planes, path: &Path) -> Result<()> {
     };
     let mut rgb = vec![0; planes.size().area() * 3];
     yuv420_to_rgb(&image, &mut rgb, width * 3, YuvRange::Full, YuvStandardMatrix::Bt601)?;
-    image::RgbImage::from_raw(width, height, rgb).context("rows fit")?.save(path)?;
-    Ok(())
+    RgbImage::from_raw(width, height, rgb).context("rows fit")
+}
+
+fn frame(image: &mut RgbImage, area: Area, colour: Rgb<u8>) {
+    let (x, y, right, bottom) = (area.x as u32, area.y as u32, (area.x + area.w) as u32, (area.y + area.h) as u32);
+    let mut dot = |x: u32, y: u32| {
+        if let Some(pixel) = image.get_pixel_mut_checked(x, y) {
+            *pixel = colour;
+        }
+    };
+    for thick in 0..2 {
+        (x..=right).for_each(|x| [y + thick, bottom + thick].into_iter().for_each(|y| dot(x, y)));
+        (y..=bottom).for_each(|y| [x + thick, right + thick].into_iter().for_each(|x| dot(x, y)));
+    }
 }

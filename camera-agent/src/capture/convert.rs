@@ -251,4 +251,33 @@ mod tests {
             assert!(samples(&out).iter().flatten().all(|sample| sample.abs_diff(128) <= 1), "{width}×{height}");
         }
     }
+
+    #[test]
+    #[ignore = "a measurement, not a check"]
+    fn speed() {
+        use crate::picture::Pool;
+        let (width, height) = (1280, 720);
+        let rgb_bytes: Vec<u8> = (0..width * height * 3).map(|index| (index * index / 977) as u8).collect();
+        let jpeg = |subsamp| {
+            let image =
+                turbojpeg::Image { pixels: rgb_bytes.as_slice(), width, pitch: width * 3, height, format: turbojpeg::PixelFormat::RGB };
+            turbojpeg::compress(image, 80, subsamp).unwrap().to_vec()
+        };
+        let mut out = planes(width, height);
+        let time = |name: &str, act: &mut dyn FnMut()| {
+            let began = std::time::Instant::now();
+            (0..20).for_each(|_| act());
+            println!("{name:10} {:7.3} ms", began.elapsed().as_secs_f64() * 1e3 / 20.0);
+        };
+        time("yuyv", &mut || yuyv(&rgb_bytes, &mut out).unwrap());
+        time("nv12", &mut || nv12(&rgb_bytes, &mut out).unwrap());
+        time("rgb", &mut || rgb(&rgb_bytes, &mut out).unwrap());
+        time("expand", &mut || expand(&mut out));
+        let pool = Pool::new(2);
+        let mut decoder = crate::capture::jpeg::Decoder::new().unwrap();
+        for subsamp in [turbojpeg::Subsamp::Sub2x1, turbojpeg::Subsamp::Sub2x2] {
+            let bytes = jpeg(subsamp);
+            time(&format!("{subsamp:?}"), &mut || drop(decoder.decode(&bytes, &pool).unwrap()));
+        }
+    }
 }
