@@ -7,7 +7,7 @@ use crate::bytes::{Malformed, Reader};
 use crate::frame::SIGNATURE;
 use crate::id::{CameraId, Digest, Micros};
 use crate::sign::RECEIPT;
-use crate::verify::{Refusal, public_key, strict};
+use crate::verify::{self, Refusal};
 
 /// What a relay says when a segment of its archive closes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,11 +82,17 @@ impl SignedReceipt {
         Ok(Self { receipt, signature })
     }
 
+    /// The bytes under the signature.
+    #[must_use]
+    pub fn signed_bytes(&self) -> Vec<u8> {
+        [RECEIPT, &self.receipt.to_bytes()].concat()
+    }
+
     /// Checks the relay's signature.
     ///
     /// # Errors
     /// When the key is weak or the signature does not hold.
     pub fn verify(&self, relay_key: &[u8; 32]) -> Result<(), Refusal> {
-        strict(&public_key(relay_key)?, &[RECEIPT, &self.receipt.to_bytes()].concat(), &self.signature)
+        verify::signature(relay_key, &self.signed_bytes(), &self.signature)
     }
 }

@@ -102,7 +102,15 @@ fn is_canonical(bytes: &[u8; 32]) -> bool {
     *first < 0xed || middle.iter().any(|byte| *byte != 0xff) || last & 0x7f != 0x7f
 }
 
-/// Checks a signature strictly: no small-order or non-canonical A or R.
+/// Checks an Ed25519 signature strictly: no small-order or non-canonical A or R, and S below the group's order. The one rule for
+/// everything that is signed.
+///
+/// # Errors
+/// [`Refusal::WeakKey`] for the key, [`Refusal::BadSignature`] for all else.
+pub fn signature(key: &[u8; 32], message: &[u8], signature: &[u8; SIGNATURE]) -> Result<(), Refusal> {
+    strict(&public_key(key)?, message, signature)
+}
+
 pub(crate) fn strict(key: &VerifyingKey, message: &[u8], signature: &[u8; SIGNATURE]) -> Result<(), Refusal> {
     key.verify_strict(message, &Signature::from_bytes(signature)).map_err(|_| Refusal::BadSignature)
 }
