@@ -118,11 +118,12 @@ impl Unlock {
     ) -> Result<Zeroizing<Vec<u8>>, Error> {
         let sequence = frame.header().sequence;
         if !self.openers.contains_key(&label) {
+            // First of all the grant: who holds none is told so in the middle of a group too.
+            let secret = self.content_key(record, grants, label)?.group(frame.header().group);
             // Only a key frame's layer carries the commitment.
             if !frame.header().flags.key {
                 return Err(Error::MidGroup);
             }
-            let secret = self.content_key(record, grants, label)?.group(frame.header().group);
             let opener = GroupOpener::start(&secret, sequence, index, bytes)?;
             self.openers.insert(label, opener);
         }
