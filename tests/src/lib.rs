@@ -1,1 +1,27 @@
-//! Celosia.
+//! Fakes for the end-to-end tests, which are one binary: `cargo test -p celosia-tests --test e2e`.
+//!
+//! In reading order: how long a test waits ([`patience`]); pictures, how alike they are, and how one is searched for in bytes ([`picture`],
+//! [`search`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
+//! who looks ([`audience`]); and the real programs ([`program`]).
+//!
+//! A fake that cannot do its work fails the test, so everything here panics where a program would return an error.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::missing_panics_doc)]
+
+pub mod patience;
+
+pub mod picture;
+pub mod search;
+
+pub mod operator;
+pub mod person;
+
+pub mod camera;
+pub mod tape;
+
+pub mod evil_agent;
+pub mod evil_relay;
+
+pub mod audience;
+
+pub mod program;
