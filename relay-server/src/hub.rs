@@ -60,6 +60,13 @@ impl Hub {
         self.channels.read().unwrap_or_else(PoisonError::into_inner).get(name).cloned()
     }
 
+    /// Whether a camera's agent is connected and publishes.
+    #[must_use]
+    pub fn is_online(&self, camera: CameraId) -> bool {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        channels.values().any(|channel| channel.camera() == camera && channel.is_online())
+    }
+
     /// Forgets a camera that no longer belongs here; its viewers are told to leave.
     pub fn remove(&self, camera: CameraId) {
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);

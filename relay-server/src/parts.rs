@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
+use wire::id::CameraId;
 
 use crate::clock::Clock;
 use crate::config::Config;
@@ -13,8 +14,10 @@ use crate::hub::Hub;
 use crate::limits::{READERS, REPLAYS};
 use crate::pki::authority::Authority;
 use crate::roster::Roster;
+use crate::run::Base;
 use crate::serve::History;
 use crate::verify::{Cameras, Store};
+use crate::web::Live;
 
 /// The parts of a relay that connections share.
 pub struct Parts {
@@ -47,30 +50,22 @@ pub struct Parts {
 impl Parts {
     /// A relay's parts: `store` keeps what is verified, `history` reads it again.
     #[must_use]
-    pub fn new(
-        config: Arc<Config>,
-        roster: Arc<Roster>,
-        authority: Arc<Authority>,
-        store: Arc<dyn Store>,
-        history: Arc<dyn History>,
-        handshakes: Arc<Rate<()>>,
-        clock: Clock,
-    ) -> Self {
+    pub fn new(base: &Base, store: Arc<dyn Store>, history: Arc<dyn History>) -> Self {
         let (hub, counters) = (Arc::new(Hub::new()), Arc::new(Counters::default()));
-        let viewers = Arc::new(Semaphore::new(usize::try_from(config.limits.viewers).unwrap_or(Semaphore::MAX_PERMITS)));
+        let viewers = usize::try_from(base.config.limits.viewers).unwrap_or(Semaphore::MAX_PERMITS);
         Self {
+            config: Arc::clone(&base.config),
+            roster: Arc::clone(&base.roster),
+            authority: Arc::clone(&base.authority),
             cameras: Cameras::new(Arc::clone(&hub), store, Arc::clone(&counters)),
-            replays: Arc::new(Semaphore::new(REPLAYS)),
-            readers: Arc::new(Semaphore::new(READERS)),
-            config,
-            roster,
-            authority,
             hub,
             history,
             counters,
-            clock,
-            handshakes,
-            viewers,
+            clock: base.clock.clone(),
+            handshakes: Arc::clone(&base.handshakes),
+            viewers: Arc::new(Semaphore::new(viewers)),
+            replays: Arc::new(Semaphore::new(REPLAYS)),
+            readers: Arc::new(Semaphore::new(READERS)),
         }
     }
 
@@ -84,5 +79,15 @@ impl Parts {
     #[must_use]
     pub fn crls(&self) -> Vec<Bytes> {
         self.authority.crls().into_iter().map(|list| Bytes::copy_from_slice(&list)).collect()
+    }
+}
+
+impl Live for Parts {
+    fn is_live(&self, camera: CameraId) -> bool {
+        self.hub.is_online(camera)
+    }
+
+    fn remove(&self, camera: CameraId) {
+        self.cameras.revoke(camera);
     }
 }

@@ -5,10 +5,11 @@
 //! stops:   accept, web and admin take nothing new → what is under way ends → hub → archive closes its segments → roster
 //! ```
 //!
-//! Archive, hub and accept plug in where [`Relay::start`] says so; they stand on what [`Base`] holds.
+//! All of them stand on what [`Base`] holds; connections work with [`Parts`].
 
 use std::io;
 use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,16 +19,20 @@ use link::shutdown::Shutdown;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinSet;
 
+use crate::accept;
 use crate::admin::{self, Admin, socket};
+use crate::archive::{self, Archive};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::gate::{Gate, Rate};
+use crate::limits;
+use crate::parts::Parts;
 use crate::pki::authority::{self, Authority};
 use crate::pki::host::Host;
 use crate::roster::{self, Roster};
 use crate::web::serve::{Doors, Patience};
-use crate::web::{self, Live, Nobody, Web};
+use crate::web::{self, Live, Web};
 
 /// How often what expires is looked at.
 const RENEW_EVERY: Duration = Duration::from_secs(600);
@@ -71,6 +76,9 @@ pub enum Error {
     /// The socket for commands.
     #[error(transparent)]
     Admin(#[from] socket::Error),
+    /// The archive.
+    #[error(transparent)]
+    Archive(#[from] archive::Error),
     /// TLS.
     #[error(transparent)]
     Tls(#[from] link::tls::server::Error),
@@ -154,10 +162,11 @@ pub struct Base {
 pub struct Relay {
     /// What its parts stand on.
     pub base: Base,
+    /// What its connections work with.
+    pub parts: Arc<Parts>,
+    archive: Archive,
     at: SocketAddr,
     tasks: JoinSet<Result<(), Error>>,
-    /// Held so that nobody else takes the port; the endpoint of QUIC takes it over.
-    _udp: UdpSocket,
 }
 
 impl Relay {
@@ -183,12 +192,15 @@ impl Relay {
             stop,
         };
 
-        // The archive starts here, then the hub (which is the `Live` below), then accept on `sockets.udp`:
-        // `link::endpoint::server(udp, base.authority.tls().quic()?, …)`.
-        let live: Arc<dyn Live> = Arc::new(Nobody);
+        let archive = open_archive(&base).await?;
+        let parts = Arc::new(Parts::new(&base, Arc::new(archive.clone()), Arc::new(archive.clone())));
+        let live: Arc<dyn Live> = Arc::clone(&parts) as _;
 
         let mut tasks = JoinSet::new();
         let Base { config, roster, authority, handshakes, clock, stop } = base.clone();
+        let quic = authority.tls().quic()?;
+        let endpoint = endpoint::server(sockets.udp, quic, &limits::stranger(), &limits::handshakes())
+            .map_err(|source| endpoint::Error::Socket { address: at, source })?;
         let doors =
             Doors { gate: Gate::new(limits.connections, limits.connections_per_address), handshakes, patience: Patience::default() };
         let tls = authority.tls().tcp()?;
@@ -202,13 +214,30 @@ impl Relay {
         };
         let commands = socket::listen(&folder.admin_socket())?;
         let app = web::router(Arc::new(Web::new(config, roster, authority, live, clock)));
+        let accepting = accept::run(endpoint, Arc::clone(&parts), stop.clone());
+        tasks.spawn(async move {
+            accepting.await;
+            Ok(())
+        });
         let ended = |what: &'static str| move |error: io::Error| Error::Ended(format!("{what}: {error}"));
         let web = web::serve::serve(tcp, tls, app, doors, stop.clone());
         tasks.spawn(async move { web.await.map_err(ended("HTTPS")) });
         let admin = socket::serve(commands, folder.admin_socket(), admin::router(Arc::new(admin)), stop);
         tasks.spawn(async move { admin.await.map_err(ended("commands")) });
         tasks.spawn(renew(base.clone()));
-        Ok(Self { base, at, tasks, _udp: sockets.udp })
+        Ok(Self { base, parts, archive, at, tasks })
+    }
+
+    /// What is kept of every camera.
+    #[must_use]
+    pub const fn archive(&self) -> &Archive {
+        &self.archive
+    }
+
+    /// Where that lies.
+    #[must_use]
+    pub fn archive_folder(&self) -> PathBuf {
+        archive_config(&self.base.config).archive()
     }
 
     /// Where it listens.
@@ -231,8 +260,26 @@ impl Relay {
             result = result.and(ended);
             self.base.stop.drain();
         }
+        // Nobody hands anything to the archive any more: what is in its queue is stored, and its segments are closed.
+        let archive = self.archive.clone();
+        let closed = tokio::task::spawn_blocking(move || archive.stop());
+        tokio::select! {
+            _ = closed => {}
+            () = self.base.stop.aborted() => {}
+        }
         result
     }
+}
+
+fn archive_config(config: &Config) -> archive::Config {
+    archive::Config::new(&config.dir, config.archive.max_bytes, config.archive.max_bytes_per_camera)
+}
+
+/// Opens the archive, which may take a while after a crash.
+async fn open_archive(base: &Base) -> Result<Archive, Error> {
+    let (config, key, clock) = (archive_config(&base.config), base.authority.relay_key().clone(), base.clock.clone());
+    let opened = tokio::task::spawn_blocking(move || Archive::open(config, key, clock, archive::Monotonic::system()));
+    Ok(opened.await.map_err(|error| Error::Ended(error.to_string()))??)
 }
 
 /// Keeps lists and certificates fresh. What fails is tried again; `check` and the log say so.

@@ -51,6 +51,9 @@ const REMEMBERED: usize = 4096;
 pub trait Live: Send + Sync {
     /// Whether frames of this camera arrive.
     fn is_live(&self, camera: CameraId) -> bool;
+
+    /// This key no longer belongs to the relay: whoever uses it is disconnected.
+    fn remove(&self, _: CameraId) {}
 }
 
 /// Knows of none: before there is a hub, and in a command that runs without the relay.

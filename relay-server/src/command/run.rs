@@ -17,8 +17,10 @@ pub(super) async fn carry_out(file: &File) -> Result<(), Error> {
     let sockets = Sockets::bind(config.listen).map_err(fail)?;
     let name = config.name().to_owned();
     let relay = Relay::start(config, sockets, Clock::system(), stop).await.map_err(fail)?;
-    let root = relay.base.authority.root().fingerprint;
-    tracing::info!(%name, address = %relay.address(), %root, "the relay runs");
+    let (address, root) = (relay.address(), relay.base.authority.root().fingerprint);
+    let cameras = relay.base.roster.cameras().or_exit(Code::Io)?.len();
+    let archive = relay.archive_folder();
+    tracing::info!(%name, %address, cameras, archive = %archive.display(), %root, "the relay runs");
     relay.ended().await.map_err(fail)?;
     tracing::info!("the relay has stopped");
     Ok(())
@@ -29,7 +31,7 @@ fn code(error: &run::Error) -> Code {
         run::Error::Udp(_) | run::Error::Tcp { .. } | run::Error::Roster(roster::Error::Busy(_)) => Code::Unavailable,
         run::Error::Name { .. } | run::Error::Address(_) => Code::Usage,
         run::Error::Authority(_) | run::Error::Tls(_) => Code::Data,
-        run::Error::Roster(_) | run::Error::Admin(_) => Code::Io,
+        run::Error::Roster(_) | run::Error::Archive(_) | run::Error::Admin(_) => Code::Io,
         run::Error::Ended(_) => Code::Internal,
     }
 }

@@ -45,12 +45,14 @@ pub(super) async fn enrol(
 ) -> Result<Json<Certified>, Refused> {
     web.enrolments.attempt(Origin::from(peer.ip()), Instant::now()).map_err(too_many)?;
     // The roster waits for the disk.
+    let live = Arc::clone(&web.live);
     let done = tokio::task::spawn_blocking(move || certify(&web, &enrolment)).await.map_err(|error| Refused::internal(&error))?;
     let enrolled = done?;
     let camera = enrolled.camera;
     match enrolled.replaced {
         Some(old) => {
-            tracing::warn!(camera = %camera.name, id = %camera.id, replaced = %old, peer = %peer, "a new key took a camera's name")
+            live.remove(old);
+            tracing::warn!(camera = %camera.name, id = %camera.id, replaced = %old, peer = %peer, "a new key took a camera's name");
         }
         None => tracing::info!(camera = %camera.name, id = %camera.id, peer = %peer, "a camera was enrolled"),
     }

@@ -6,3 +6,4 @@ mod fakes;
 mod cameras;
 mod strangers;
 mod viewers;
+mod whole;

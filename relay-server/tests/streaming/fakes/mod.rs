@@ -18,15 +18,18 @@ use quinn::{Connection, Endpoint};
 use rcgen::{CertificateParams, PKCS_ED25519, PublicKeyData, SignatureAlgorithm};
 use relay_server::clock::Clock;
 use relay_server::config::Config;
+use relay_server::folder::Folder;
 use relay_server::gate::Rate;
 use relay_server::init::{self, Wish};
 use relay_server::parts::Parts;
 use relay_server::pki::authority::Authority;
 use relay_server::pki::request::Request;
 use relay_server::roster::Roster;
+use relay_server::run::{Base, Sockets};
 use relay_server::serve::{History, Reader, Recorded, Unreadable};
 use relay_server::verify::{Epoch, Full, Place, Store};
 use relay_server::{accept, limits};
+use tempfile::TempDir;
 use wire::frame::SignedFrame;
 use wire::id::{CameraId, Micros, Name};
 use wire::message;
@@ -110,7 +113,7 @@ impl History for Memory {
 }
 
 pub struct Relay {
-    _dir: tempfile::TempDir,
+    dir: Arc<TempDir>,
     pub parts: Arc<Parts>,
     pub memory: Arc<Memory>,
     pub at: SocketAddr,
@@ -119,18 +122,22 @@ pub struct Relay {
     task: tokio::task::JoinHandle<()>,
 }
 
+fn made(dir: &TempDir) -> Config {
+    let name: relay_server::pki::host::Host = "127.0.0.1".parse().unwrap();
+    let wish = Wish { name: name.clone(), further: Vec::new(), dir: dir.path().join("relay"), root_dir: None };
+    let folder = init::init(&wish, Clock::system().now()).unwrap().folder;
+    Config::new(&name, folder.path())
+}
+
 impl Relay {
     pub fn start() -> Self {
         Self::with(|config| config)
     }
 
     pub fn with(change: impl FnOnce(Config) -> Config) -> Self {
-        let dir = tempfile::tempdir().unwrap();
-        let clock = Clock::system();
-        let name: relay_server::pki::host::Host = "127.0.0.1".parse().unwrap();
-        let wish = Wish { name: name.clone(), further: Vec::new(), dir: dir.path().join("relay"), root_dir: None };
-        let folder = init::init(&wish, clock.now()).unwrap().folder;
-        let config = change(Config::new(&name, folder.path()));
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let config = change(made(&dir));
+        let (folder, clock) = (Folder::at(&config.dir), Clock::system());
         let roster = Arc::new(Roster::open(&folder.roster()).unwrap());
         let authority = Arc::new(Authority::load(&folder, clock.now()).unwrap());
         let root = authority.root().fingerprint;
@@ -138,12 +145,41 @@ impl Relay {
         let at = socket.local_addr().unwrap();
         let server = endpoint::server(socket, authority.tls().quic().unwrap(), &limits::stranger(), &limits::handshakes()).unwrap();
         let memory = Arc::new(Memory::default());
-        let rate = Arc::new(Rate::new(config.limits.handshakes_per_second, Duration::from_secs(1), 1));
-        let parts =
-            Arc::new(Parts::new(Arc::new(config), roster, authority, Arc::clone(&memory) as _, Arc::clone(&memory) as _, rate, clock));
         let shutdown = Shutdown::new();
+        let base = Base {
+            handshakes: Arc::new(Rate::new(config.limits.handshakes_per_second, Duration::from_secs(1), 1)),
+            config: Arc::new(config),
+            roster,
+            authority,
+            clock,
+            stop: shutdown.clone(),
+        };
+        let parts = Arc::new(Parts::new(&base, Arc::clone(&memory) as _, Arc::clone(&memory) as _));
         let task = tokio::spawn(accept::run(server, Arc::clone(&parts), shutdown.clone()));
-        Self { _dir: dir, parts, memory, at, root, shutdown, task }
+        Self { dir, parts, memory, at, root, shutdown, task }
+    }
+
+    /// A whole relay, with its archive and everything else.
+    pub async fn whole() -> Self {
+        let dir = Arc::new(tempfile::tempdir().unwrap());
+        let config = made(&dir);
+        Self::run(dir, config).await
+    }
+
+    async fn run(dir: Arc<TempDir>, config: Config) -> Self {
+        let shutdown = Shutdown::new();
+        let sockets = Sockets::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+        let relay = relay_server::run::Relay::start(config, sockets, Clock::system(), shutdown.clone()).await.unwrap();
+        let (parts, at, root) = (Arc::clone(&relay.parts), relay.address(), relay.base.authority.root().fingerprint);
+        let task = tokio::spawn(async move { relay.ended().await.unwrap() });
+        Self { dir, parts, memory: Arc::default(), at, root, shutdown, task }
+    }
+
+    /// Stops a whole relay and starts it again.
+    pub async fn restart(self) -> Self {
+        let (dir, config) = (Arc::clone(&self.dir), Config::clone(&self.parts.config));
+        self.stop().await;
+        Self::run(dir, config).await
     }
 
     /// Stops it, and waits until it has.
