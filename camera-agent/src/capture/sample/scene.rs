@@ -29,7 +29,7 @@ impl Scene {
                 // A length that the width holds a whole number of times keeps the seam invisible.
                 let x = (column as f32 + 0.5) / width as f32 * LENGTH;
                 let colour = town(x, (row as f32 + 0.5) * unit);
-                let grain = (hash(column as u32, row as u32) - 0.5) * 10.0;
+                let grain = (hash(column as u32, row as u32) - 0.5) * 6.0;
                 rgb.extend(colour.map(|channel| (channel + grain).clamp(0.0, 255.0) as u8));
             }
         }

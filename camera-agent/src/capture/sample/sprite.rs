@@ -39,7 +39,7 @@ impl Sprite {
         if mirrored {
             imageops::flip_horizontal_in_place(&mut image);
         }
-        let image = imageops::resize(&image, width as u32, height as u32, FilterType::CatmullRom);
+        let image = imageops::resize(&image, width as u32, height as u32, FilterType::Triangle);
         let mut rgb = Vec::with_capacity(width * height * 3);
         let mut alpha = Vec::with_capacity(width * height);
         for Rgba([r, g, b, a]) in image.pixels() {

@@ -126,6 +126,23 @@ fn originals_come_back_up_to_the_loss_of_the_codec() {
 }
 
 #[test]
+fn a_face_at_quality_80_comes_back_with_35_db_and_more() {
+    let size = size(1280, 720);
+    let faces = truth(&SampleConfig { size, interval: Duration::from_millis(40), faces: 3 }, 50);
+    // As large as the planner makes them.
+    let fixed: Vec<_> = (0..).zip(faces.into_iter().map(|face| face.grown(face.w * 0.15, face.h * 0.15))).collect();
+    let (original, masked) = masked(size, 50, &fixed);
+    let encoded = encode(&masked);
+    for (layer, region) in encoded.sealed.iter().zip([0, 1, 2]) {
+        let region = encoded.plan.regions().iter().find(|r| r.label.number() == region).unwrap();
+        let decoded = turbojpeg::decompress_to_yuv(&patches(&layer.plaintext)[0]).unwrap();
+        let found =
+            psnr(&decoded.pixels[..usize::from(region.w) * usize::from(region.h)], &cut(original.planes()[0].samples, 1280, region));
+        assert!(found >= 35.0, "{region:?}: {found}");
+    }
+}
+
+#[test]
 fn no_patch_shows_another_label_s_pixels() {
     let size = size(640, 368);
     // The inner label's area changes, and the outer one's layer must not.
