@@ -58,7 +58,7 @@ macro_rules! counters {
 
 counters! {
     frames "Frames stored.";
-    bytes "Bytes written to segments.";
+    bytes "Their bytes.";
     repeated "Frames that were held already, with the same digest.";
     lost "Frames that were taken in and then lost to a disk that failed.";
     segments_opened "Segments begun.";

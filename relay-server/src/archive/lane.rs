@@ -15,7 +15,7 @@ use wire::receipt::Receipt;
 use super::contents::Contents;
 use super::disk::{Disk, File};
 use super::index::Closed;
-use super::place::{GroupId, Place, Run};
+use super::place::{GroupId, Place, Run, follows};
 use super::segment::{self, HEADER, HELD, REPEATED, put_entry};
 use super::shelf::{Epoch, Open};
 
@@ -33,8 +33,6 @@ struct InForce {
 struct Leaf {
     place: Place,
     digest: Digest,
-    /// Where its entry ends.
-    end: u64,
 }
 
 pub(super) struct Lane {
@@ -143,7 +141,7 @@ impl Lane {
 
     /// Whether the frame follows the last one here in the same group.
     pub(super) fn goes_on_with(&self, frame: &SignedFrame) -> bool {
-        self.group.is_some_and(|(id, last)| id == GroupId::of(frame) && Place::of(frame).follows(last))
+        self.group.is_some_and(|(id, last)| id == GroupId::of(frame) && follows(Place::of(frame), last))
     }
 
     pub(super) fn step(&self, epoch: &Epoch) -> EpochStep {
@@ -155,14 +153,15 @@ impl Lane {
         }
     }
 
-    /// Puts a record and its grants there, and waits until they are on disk: no frame under them is written before.
-    pub(super) fn begin_epoch(&mut self, disk: &dyn Disk, epoch: &Epoch) -> io::Result<()> {
+    /// Puts a record and its grants there, and waits until they are on disk: no frame under them is written before. Gives the frames that
+    /// newly are on disk too.
+    pub(super) fn begin_epoch(&mut self, disk: &dyn Disk, epoch: &Epoch) -> io::Result<Vec<Run>> {
         let offset = self.bytes();
         for message in &epoch.messages {
             put_entry(&mut self.buffer, &[message]);
         }
         let fresh = self.synced == 0;
-        self.sync()?;
+        let durable = self.sync()?;
         if fresh && let Some(folder) = self.path.parent() {
             disk.sync_folder(folder)?;
             if let Some(archive) = folder.parent() {
@@ -171,7 +170,7 @@ impl Lane {
         }
         let record = epoch.record.record();
         self.record = Some(InForce { digest: epoch.record.digest(), session: record.session, epoch: record.epoch, offset });
-        Ok(())
+        Ok(durable)
     }
 
     /// Repeats a frame of another segment, without its layers.
@@ -189,7 +188,7 @@ impl Lane {
         let offset = self.repeated_from.take().unwrap_or(begin);
         let record = self.record.map_or(0, |record| record.offset);
         self.contents.frame(offset, record, place.session, frame.header());
-        self.leaves.push(Leaf { place, digest: frame.digest(), end: self.bytes() });
+        self.leaves.push(Leaf { place, digest: frame.digest() });
         self.group = Some((GroupId::of(frame), place));
         let run = Run::at(place);
         if !self.unsynced.last_mut().is_some_and(|last| last.join(run)) {
@@ -231,7 +230,11 @@ impl Lane {
         for leaf in &self.leaves {
             tree.push(leaf.digest);
         }
-        put_receipt(&mut self.buffer, Receipt { camera, segment: self.number, leaves: tree.leaves(), head: tree.head(), received_at: now }, key);
+        put_receipt(
+            &mut self.buffer,
+            Receipt { camera, segment: self.number, leaves: tree.leaves(), head: tree.head(), received_at: now },
+            key,
+        );
         let durable = self.sync()?;
         let closed = std::mem::take(&mut self.contents).close(camera, self.number, &self.name, self.flushed, now);
         Ok((closed, durable))

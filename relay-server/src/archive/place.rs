@@ -1,37 +1,13 @@
 //! Where frames stand: by session number and sequence, never by time, because a camera's clock may step.
 
-use std::fmt;
-
 use wire::frame::SignedFrame;
 use wire::id::SessionId;
 
-/// A frame's place in its camera's order.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Place {
-    /// The session's number.
-    pub session: u64,
-    /// The frame's number in it.
-    pub sequence: u64,
-}
+pub use crate::verify::Place;
 
-impl Place {
-    /// Of this frame.
-    #[must_use]
-    pub fn of(frame: &SignedFrame) -> Self {
-        Self { session: frame.context().session.number, sequence: frame.header().sequence }
-    }
-
-    /// Whether it is the very next one in the same session.
-    #[must_use]
-    pub fn follows(self, other: Self) -> bool {
-        self.session == other.session && other.sequence.checked_add(1) == Some(self.sequence)
-    }
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.session, self.sequence)
-    }
+/// Whether a frame is the very next one in the same session.
+pub(super) fn follows(next: Place, before: Place) -> bool {
+    next.session == before.session && before.sequence.checked_add(1) == Some(next.sequence)
 }
 
 /// Which group of frames.

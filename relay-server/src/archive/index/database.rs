@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use redb::backends::FileBackend;
-use redb::{DatabaseError, ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition};
+use redb::{ReadableDatabase as _, ReadableTable as _, StorageError, TableDefinition};
 use wire::id::{CameraId, Micros, Name};
 
 use super::{Closed, Error, Index, Row, Segment};

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use wire::epoch::EpochRecord;
 use wire::frame::{Frame, SignedFrame};
 use wire::id::CameraId;
@@ -23,11 +22,6 @@ impl Walk {
         self.camera
     }
 
-    /// The record that the next frames are sealed under.
-    pub(in super::super) const fn record_in_force(&self) -> Option<&Arc<Verified<Record>>> {
-        self.record.as_ref()
-    }
-
     /// Takes in a record. All of a segment's are of one camera.
     pub(in super::super) fn record(&mut self, signed: SignedRecord) -> Result<&Arc<Verified<Record>>, Refusal> {
         let camera = match self.camera {
@@ -35,16 +29,16 @@ impl Walk {
             None => EpochRecord::from_bytes(signed.record.clone())?.camera,
         };
         if self.record.as_ref().is_none_or(|record| *record.signed() != signed) {
+            (self.record, self.group) = (None, None);
             self.record = Some(Arc::new(verify::record(signed, camera)?));
-            self.group = None;
         }
         self.camera = Some(camera);
         self.record.as_ref().ok_or(Refusal::OtherRecord)
     }
 
     /// Takes in a frame of that session.
-    pub(in super::super) fn frame(&mut self, session: u64, frame: Frame, bytes: Bytes) -> Result<Verified<SignedFrame>, Refusal> {
-        let verified = self.verify(frame, bytes);
+    pub(in super::super) fn frame(&mut self, session: u64, frame: Frame) -> Result<Verified<SignedFrame>, Refusal> {
+        let verified = self.verify(frame);
         match &verified {
             Ok(frame) if frame.context().session.number != session => Err(Refusal::OtherSession),
             Ok(_) => verified,
@@ -55,12 +49,12 @@ impl Walk {
         }
     }
 
-    fn verify(&mut self, frame: Frame, bytes: Bytes) -> Result<Verified<SignedFrame>, Refusal> {
+    fn verify(&mut self, frame: Frame) -> Result<Verified<SignedFrame>, Refusal> {
         if frame.context.is_none() {
-            return self.group.as_mut().ok_or(Refusal::NoKeyFrame)?.next(frame, bytes);
+            return self.group.as_mut().ok_or(Refusal::NoKeyFrame)?.next(frame);
         }
         let record = self.record.as_ref().ok_or(Refusal::OtherRecord)?;
-        let (group, verified) = Group::open(record, frame, bytes)?;
+        let (group, verified) = Group::open(record, frame)?;
         self.group = Some(group);
         Ok(verified)
     }

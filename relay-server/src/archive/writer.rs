@@ -1,0 +1,246 @@
+//! The archive's thread, without the thread: frames and the time go in, files come out.
+
+use std::collections::HashMap;
+use std::sync::atomic::Ordering;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use wire::frame::SignedFrame;
+use wire::id::CameraId;
+use wire::verify::Verified;
+
+use super::Storing;
+use super::counters::{NotStored, add};
+use super::desk::{Abandoned, Desk, Numbers, Tools, Trouble};
+use super::index::Closed;
+use super::mend::{Mender, Outcome};
+use super::retention::retain;
+use super::segment::Fault;
+use super::shelf::{Shelf, lock};
+
+/// How long the pauses between two attempts get when the disk keeps failing.
+const MAX_RETRY: Duration = Duration::from_secs(30);
+
+/// Every camera's shelf.
+pub(super) type Shelves = Mutex<HashMap<CameraId, Arc<Shelf>>>;
+
+/// The disk failed.
+struct Stop {
+    since: Duration,
+    retry_at: Duration,
+    pause: Duration,
+    abandoned: Vec<Abandoned>,
+    unindexed: Vec<Closed>,
+    /// Frames not stored since.
+    missed: u64,
+}
+
+pub(super) struct Writer {
+    tools: Tools,
+    shelves: Arc<Shelves>,
+    storing: Arc<Storing>,
+    desks: HashMap<CameraId, Desk>,
+    numbers: Numbers,
+    stop: Option<Stop>,
+    /// The pause after the next failure; short again once something was synced.
+    pause: Duration,
+    flush_at: Duration,
+    sync_at: Duration,
+}
+
+impl Writer {
+    pub(super) fn new(tools: Tools, shelves: Arc<Shelves>, storing: Arc<Storing>, numbers: Numbers) -> Self {
+        retain(&tools, &lock(&shelves));
+        let pause = tools.config.retry;
+        let (flush_at, sync_at) = (Duration::ZERO, Duration::ZERO);
+        Self { tools, shelves, storing, desks: HashMap::new(), numbers, stop: None, pause, flush_at, sync_at }
+    }
+
+    /// Stores a frame, or counts why not.
+    pub(super) fn frame(&mut self, shelf: &Arc<Shelf>, frame: &Arc<Verified<SignedFrame>>, now: Duration) {
+        if let Some(stop) = &mut self.stop {
+            stop.missed += 1;
+            return self.tools.counters.count(NotStored::Disk);
+        }
+        let config = &self.tools.config;
+        let desk = self.desks.entry(shelf.camera).or_insert_with(|| Desk::new(Arc::clone(shelf), config));
+        let idle = !desk.has_open();
+        let mut closed = Vec::new();
+        let stored = desk.store(&self.tools, &mut self.numbers, frame, now, &mut closed);
+        if idle {
+            self.flush_at = self.flush_at.min(now + self.tools.config.flush_interval);
+            self.sync_at = self.sync_at.min(now + self.tools.config.sync_interval);
+        }
+        match stored {
+            Ok(()) => {}
+            Err(Trouble::Refused(reason)) => self.tools.counters.count(reason),
+            Err(Trouble::Disk(problem)) => {
+                self.tools.counters.count(NotStored::Disk);
+                return self.fail(problem, closed, now);
+            }
+        }
+        self.shelve(closed, now);
+    }
+
+    /// Does what is due.
+    pub(super) fn tick(&mut self, now: Duration) {
+        if self.stop.is_some() {
+            return self.retry(now, false);
+        }
+        let age = self.tools.config.segment_age;
+        let mut closed = Vec::new();
+        let mut work = || {
+            if now >= self.flush_at {
+                self.desks.values_mut().try_for_each(|desk| desk.flush(&self.tools))?;
+                self.flush_at = now + self.tools.config.flush_interval;
+            }
+            if now >= self.sync_at {
+                self.desks.values_mut().try_for_each(|desk| desk.sync(&self.tools))?;
+                self.sync_at = now + self.tools.config.sync_interval;
+                self.pause = self.tools.config.retry;
+            }
+            self.desks.values_mut().try_for_each(|desk| desk.close_aged(&self.tools, now, age, &mut closed))
+        };
+        match work() {
+            Err(Trouble::Disk(problem)) => self.fail(problem, closed, now),
+            Ok(()) | Err(Trouble::Refused(_)) => self.shelve(closed, now),
+        }
+    }
+
+    /// Lets readers see everything that came so far.
+    pub(super) fn flush(&mut self, now: Duration) {
+        self.flush_at = now;
+        self.tick(now);
+    }
+
+    /// How long nothing is due, if no frame comes.
+    pub(super) fn idle(&self, now: Duration) -> Duration {
+        if let Some(stop) = &self.stop {
+            return stop.retry_at.saturating_sub(now);
+        }
+        let open = self.desks.values().filter(|desk| desk.has_open());
+        let oldest = open.map(|desk| desk.age(now)).max();
+        let Some(oldest) = oldest else { return MAX_RETRY };
+        let close_at = now + self.tools.config.segment_age.saturating_sub(oldest);
+        self.flush_at.min(self.sync_at).min(close_at).saturating_sub(now)
+    }
+
+    /// Closes everything, for good.
+    pub(super) fn finish(&mut self, now: Duration) {
+        if self.stop.is_some() {
+            return self.retry(now, true);
+        }
+        let mut closed = Vec::new();
+        let tools = &self.tools;
+        let done = self.desks.values_mut().try_for_each(|desk| desk.close_aged(tools, now, Duration::ZERO, &mut closed));
+        match done {
+            Err(Trouble::Disk(problem)) => self.fail(problem, closed, now),
+            Ok(()) | Err(Trouble::Refused(_)) => self.shelve(closed, now),
+        }
+    }
+
+    /// Takes closed segments into the index and lets readers see them as such.
+    fn shelve(&mut self, closed: Vec<Closed>, now: Duration) {
+        if closed.is_empty() {
+            return;
+        }
+        match self.tools.index.put(&closed) {
+            Ok(()) => self.show(closed),
+            Err(error) => self.fail(error.to_string(), closed, now),
+        }
+    }
+
+    fn show(&self, closed: Vec<Closed>) {
+        let shelves = lock(&self.shelves);
+        for Closed { camera, number, segment, .. } in closed {
+            if let Some(shelf) = shelves.get(&camera) {
+                let mut view = lock(&shelf.view);
+                view.open.remove(&number);
+                view.closed.insert(number, segment);
+            }
+        }
+        retain(&self.tools, &shelves);
+    }
+
+    /// The disk failed: storing stops until it works again. Live goes on.
+    fn fail(&mut self, problem: String, unindexed: Vec<Closed>, now: Duration) {
+        tracing::error!(
+            "storing stopped: {problem}. Live goes on; free the disk or repair it, storing is tried again by itself every {} s or sooner",
+            MAX_RETRY.as_secs()
+        );
+        add(&self.tools.counters.disk_errors, 1);
+        let mut abandoned: Vec<Abandoned> = Vec::new();
+        for desk in self.desks.values_mut() {
+            abandoned.extend(desk.abandon(&self.tools));
+        }
+        let pause = self.pause;
+        self.pause = (pause * 2).min(MAX_RETRY);
+        self.storing.set(Some(problem));
+        self.stop = Some(Stop { since: now, retry_at: now + pause, pause, abandoned, unindexed, missed: 0 });
+    }
+
+    /// Tries to bring what was abandoned in order; if that works, storing goes on.
+    fn retry(&mut self, now: Duration, last: bool) {
+        let Some(stop) = self.stop.as_mut().filter(|stop| last || now >= stop.retry_at) else { return };
+        if let Err(problem) = mend_all(&self.tools, stop) {
+            stop.pause = (stop.pause * 2).min(MAX_RETRY);
+            stop.retry_at = now + stop.pause;
+            tracing::debug!("storing stays stopped: {problem}");
+            return;
+        }
+        let Some(stop) = self.stop.take() else { return };
+        self.show(stop.unindexed);
+        self.desks.values_mut().for_each(Desk::resume);
+        self.storing.set(None);
+        if !last {
+            let seconds = now.saturating_sub(stop.since).as_secs();
+            tracing::warn!(frames_not_stored = stop.missed, seconds, "storing goes on");
+        }
+    }
+
+    /// Whether the archive stopped storing; for tests.
+    #[cfg(test)]
+    pub(super) fn has_stopped(&self) -> bool {
+        self.stop.is_some()
+    }
+}
+
+fn mend_all(tools: &Tools, stop: &mut Stop) -> Result<(), String> {
+    let mender = Mender { disk: &*tools.disk, key: &tools.key, now: tools.clock.now() };
+    while let Some(abandoned) = stop.abandoned.last() {
+        let Abandoned { path, name, number, durable, shelf } = abandoned;
+        let closed = close(tools, &mender, abandoned).map_err(|fault| format!("{}: {fault}", path.display()))?;
+        match closed {
+            Some(closed) => stop.unindexed.push(closed),
+            None => drop(lock(&shelf.view).open.remove(number)),
+        }
+        tracing::debug!(camera = %name, segment = number, durable, "closed a segment that was open when the disk failed");
+        stop.abandoned.pop();
+    }
+    tools.index.put(&stop.unindexed).map_err(|error| error.to_string())
+}
+
+fn close(tools: &Tools, mender: &Mender<'_>, abandoned: &Abandoned) -> Result<Option<Closed>, Fault> {
+    let Abandoned { path, name, number, durable, .. } = abandoned;
+    let length = match std::fs::metadata(path) {
+        Ok(metadata) => metadata.len(),
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(Fault::Io(error)),
+    };
+    if *durable == 0 {
+        tools.disk.remove(path)?;
+        return Ok(None);
+    }
+    if length > *durable {
+        let mut file = tools.disk.open(path)?;
+        file.cut(*durable)?;
+        file.sync()?;
+    }
+    match mender.mend(path, name, *number)? {
+        Outcome::Sound(closed, _) | Outcome::Mended(closed, _) => {
+            tools.counters.segments_closed.fetch_add(1, Ordering::Relaxed);
+            Ok(Some(closed))
+        }
+        Outcome::Removed(_) => Ok(None),
+    }
+}
