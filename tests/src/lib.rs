@@ -2,7 +2,8 @@
 //!
 //! In reading order: how long a test waits ([`patience`]); pictures, how alike they are, and how one is searched for in bytes ([`picture`],
 //! [`search`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
-//! who looks ([`audience`]); and the real programs ([`program`]).
+//! what an honest agent sees ([`source`], [`detector`]); who looks
+//! ([`audience`]); all of them together ([`world`]); and the real programs ([`program`]).
 //!
 //! A fake that cannot do its work fails the test, so everything here panics where a program would return an error.
 
@@ -22,6 +23,10 @@ pub mod tape;
 pub mod evil_agent;
 pub mod evil_relay;
 
+pub mod detector;
+pub mod source;
+
 pub mod audience;
+pub mod world;
 
 pub mod program;

@@ -3,3 +3,4 @@
 
 mod enrolment;
 mod evil_relay;
+mod live;
