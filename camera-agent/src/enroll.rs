@@ -28,7 +28,8 @@ use serde::{Deserialize, Serialize};
 use wire::id::{CameraId, Micros, Name};
 use zeroize::{Zeroize as _, Zeroizing};
 
-const KEY: &str = "camera.key";
+/// The file with the camera's key.
+pub const KEY: &str = "camera.key";
 const NEW_KEY: &str = "camera.key.new";
 const CERTIFICATE: &str = "camera.crt";
 const ABOUT: &str = "enrolment.toml";

@@ -1,8 +1,8 @@
 //! The agent beside a camera: capture → detect → mask → encode → seal → sign → publish.
 //!
 //! The modules stand in the order in which a picture passes through them, and a type per stage carries the rules: a
-//! [`picture::Picture`] shows everything, [`mask::Masked`] is the only thing that the public encoder takes, and what it gives
-//! ([`encode::Encoded`]) is the only thing that is sealed, signed and published.
+//! [`picture::Picture`] shows everything, [`mask::Masked`] is the only thing that the public encoder takes, what it gives
+//! ([`encode::Encoded`]) is the only thing that is sealed, and only what is sealed ([`sealing::Sealed`]) is signed and published.
 
 pub mod picture;
 
@@ -14,6 +14,16 @@ pub mod mask;
 
 pub mod encode;
 
+pub mod sealing;
+pub mod sign;
+
+pub mod publish;
+
+pub mod timing;
+
 pub mod enroll;
 pub mod session;
 pub mod viewers;
+
+#[cfg(test)]
+mod testing;

@@ -93,6 +93,14 @@ impl Session {
         Ok(Self { id: SessionId { number, nonce: nonce()? }, link, last, path, block, begun: false, _lock: lock })
     }
 
+    /// Whether a session could begin: nobody else runs on the folder.
+    ///
+    /// # Errors
+    /// When somebody does, or the folder cannot be used.
+    pub fn try_lock(dir: &Path) -> Result<(), Error> {
+        lock(&dir.join(LOCK)).map(drop)
+    }
+
     /// Number and random bytes.
     #[must_use]
     pub const fn id(&self) -> SessionId {

@@ -1,0 +1,216 @@
+//! Publishing: signed frames to the relay, the newest first when the way there is too narrow.
+//!
+//! ```text
+//! pipeline ──▶ queue (bounded, whole groups go) ──▶ one connection at a time ──▶ relay
+//!                                                     control   hello · publish · record, grants before the first group under them
+//!                                                     group     one unidirectional stream, its frames in order
+//! ```
+//!
+//! A frame that could not be sent is a gap that the signatures show; it never becomes another frame, or one less masked. What may wait
+//! is bounded three times: by the queue's bounds, by [`PATIENCE`] (whoever is further behind skips to the newest group), and by a send
+//! window that follows the path's own congestion window, so that no frames pile up inside the transport.
+
+mod connection;
+mod status;
+
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use link::address::Relay;
+use link::endpoint::{ConnectError, Transport};
+use link::queue::{self, Bounds};
+use link::retry::{self, Failure, Pace};
+use link::shutdown::Shutdown;
+use link::tls::{self, BadIdentity, Identity, RootFingerprint, Trust};
+use tokio::sync::Mutex;
+use tokio::task::JoinHandle;
+
+use crate::sign::Signed;
+use status::Shared;
+pub use status::{Drops, Status};
+
+/// How far behind the pictures may be when they are sent; further behind, the newest group is next.
+pub const PATIENCE: Duration = Duration::from_secs(1);
+
+/// How long a frame may take to be handed over to the transport, unless the config says otherwise: at 250 kbit/s one of 150 kB still can.
+const STALL: Duration = Duration::from_secs(5);
+
+/// What may wait for the connection: two groups of two seconds at 30 pictures a second, with room to spare, or 32 MB.
+const WAITING: Bounds = Bounds { items: 256, bytes: 32 << 20 };
+
+/// How long the relay may take to be reached and to greet.
+const GREETING: Duration = Duration::from_secs(10);
+
+/// After a refusal that time alone will not cure: a revoked certificate, a second agent with the same key.
+const LONG: Duration = Duration::from_secs(300);
+
+/// Where signed frames go. The pipeline hands them over and never waits.
+pub trait Outlet: Send {
+    /// Takes a frame. Its announcement goes ahead of it if it is a new one.
+    fn send(&mut self, signed: Signed);
+
+    /// Whether the next frame must open a group, because whoever takes the frames has none to continue. Asking takes the wish away.
+    fn wants_key_frame(&mut self) -> bool {
+        false
+    }
+}
+
+/// Where to publish, and as whom.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The relay.
+    pub relay: Relay,
+    /// The root that enrolment pinned.
+    pub root: RootFingerprint,
+    /// The camera's certificate with its chain, and its key.
+    pub identity: Identity,
+    /// The connection's numbers.
+    pub transport: Transport,
+    /// The pauses between connections.
+    pub pace: Pace,
+    /// The pause after a refusal that time alone will not cure.
+    pub long: Duration,
+    /// How far behind the pictures may be when they are sent.
+    pub patience: Duration,
+    /// How long a frame may take to be handed over to the transport before its group is given up for the next.
+    pub stall: Duration,
+}
+
+impl Config {
+    /// With the usual numbers.
+    #[must_use]
+    pub const fn new(relay: Relay, root: RootFingerprint, identity: Identity) -> Self {
+        Self { relay, root, identity, transport: Transport::AGENT, pace: Pace::CONNECTION, long: LONG, patience: PATIENCE, stall: STALL }
+    }
+}
+
+/// Why a connection is over.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum Lost {
+    /// The relay cannot be reached, or is not the one that was pinned.
+    #[error("{0}")]
+    NotConnected(String),
+    /// It was there, and went.
+    #[error("the connection to the relay was lost: {0}")]
+    Broken(String),
+    /// The relay does not want this camera, or what it sends.
+    #[error("the relay refuses ({reason}): {text}")]
+    Refused {
+        /// Its reason, for programs.
+        reason: &'static str,
+        /// Its reason, for people.
+        text: String,
+    },
+    /// What answers does not keep to the protocol.
+    #[error("what answers at the relay's address does not keep to the protocol: {0}")]
+    Nonsense(String),
+}
+
+/// A connection that is over, and whether coming back soon can help.
+#[derive(Debug)]
+struct End {
+    why: Lost,
+    lasting: bool,
+}
+
+/// The pipeline's end: frames go in here.
+#[derive(Debug)]
+pub struct Inlet {
+    sender: queue::Sender<u64, Waiting>,
+    shared: Arc<Shared>,
+}
+
+/// A frame that waits, and since when.
+#[derive(Debug)]
+struct Waiting {
+    signed: Signed,
+    since: Instant,
+}
+
+impl Outlet for Inlet {
+    fn send(&mut self, signed: Signed) {
+        let header = signed.frame.header();
+        let (group, key, size) = (header.group, header.flags.key, signed.frame.bytes().len());
+        // A closed queue means that publishing has ended: the agent is stopping.
+        let _ = self.sender.try_push(group, key, size, Waiting { signed, since: Instant::now() });
+    }
+
+    fn wants_key_frame(&mut self) -> bool {
+        self.shared.take_key_wish()
+    }
+}
+
+/// Publishing in the background. Dropping the [`Inlet`] lets it send what is left, and end.
+pub struct Publisher {
+    task: JoinHandle<()>,
+    shared: Arc<Shared>,
+}
+
+impl Publisher {
+    /// Begins to connect. Call it inside the tokio runtime.
+    ///
+    /// # Errors
+    /// When certificate and key do not belong together.
+    pub fn start(config: Config, stop: Shutdown) -> Result<(Self, Inlet), BadIdentity> {
+        let client = tls::Client::new(Trust::Pinned(config.root), Some(&config.identity), tls::PEER)?;
+        let (sender, receiver) = queue::bounded(WAITING);
+        let shared = Arc::new(Shared::new());
+        let task = tokio::spawn(run(config, client, receiver, Arc::clone(&shared), stop));
+        Ok((Self { task, shared: Arc::clone(&shared) }, Inlet { sender, shared }))
+    }
+
+    /// How it goes.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.shared.status()
+    }
+
+    /// Waits until everything was sent after the [`Inlet`] was dropped, or publishing was stopped.
+    pub async fn finished(self) {
+        // A panic in there was printed already, and ends publishing just so.
+        let _ = self.task.await;
+    }
+}
+
+impl fmt::Debug for Publisher {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Publisher({:?})", self.status())
+    }
+}
+
+/// Greets the relay and leaves: whether it is there, is the one that was pinned, and wants this camera.
+///
+/// # Errors
+/// What publishing would fail of.
+pub async fn probe(config: &Config) -> Result<(), Lost> {
+    let client = tls::Client::new(Trust::Pinned(config.root), Some(&config.identity), tls::PEER);
+    let client = client.map_err(|error| Lost::NotConnected(error.to_string()))?;
+    connection::probe(config, &client).await.map_err(|end| end.why)
+}
+
+async fn run(config: Config, client: tls::Client, receiver: queue::Receiver<u64, Waiting>, shared: Arc<Shared>, stop: Shutdown) {
+    let feed = Mutex::new(connection::Feed::new(receiver, Arc::clone(&shared), config.patience));
+    let _ = retry::run(&stop, &config.pace, "not publishing", || async {
+        let mut feed = feed.lock().await;
+        let Err(end) = connection::run(&config, &client, &mut feed).await else { return Ok(()) };
+        shared.lost(&end.why);
+        if end.lasting {
+            tracing::error!(why = %end.why, again_in = ?config.long, "not publishing, and waiting will hardly help");
+            // The queue goes on dropping meanwhile; stopping ends the wait.
+            let _ = stop.finish(Duration::ZERO, tokio::time::sleep(config.long)).await;
+        }
+        Err(Failure::<Lost>::Again(end.why))
+    })
+    .await;
+}
+
+impl From<ConnectError> for End {
+    fn from(error: ConnectError) -> Self {
+        let lasting = matches!(error, ConnectError::Untrusted(_) | ConnectError::Refused { .. });
+        Self { why: Lost::NotConnected(error.to_string()), lasting }
+    }
+}
