@@ -25,5 +25,7 @@ pub mod enroll;
 pub mod session;
 pub mod viewers;
 
+pub mod config;
+
 #[cfg(test)]
 mod testing;

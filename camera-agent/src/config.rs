@@ -1,0 +1,187 @@
+//! The agent's configuration: one TOML file, described key by key in `config/agent.toml`.
+
+mod duration;
+pub mod masks;
+pub mod source;
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use link::address::Relay;
+use link::settings::{self, Check, Problems, Validate};
+use serde::{Deserialize, Serialize};
+use wire::id::Name;
+use wire::label::Labels;
+
+use crate::detect::Model;
+use crate::encode;
+
+pub use masks::{Detect, Mask, Mode};
+pub use source::{Kind, Source};
+
+/// The annotated file with every key and its default.
+pub const ANNOTATED: &str = include_str!("../../config/agent.toml");
+
+/// The file that is read if no other is named.
+pub const FILE: &str = "agent.toml";
+
+/// An agent's configuration. One that came out of [`Config::load`] is valid.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Config {
+    /// The camera.
+    pub camera: Camera,
+    /// Where the pictures come from.
+    pub source: Source,
+    /// How faces are found.
+    pub detect: Detect,
+    /// What is masked besides.
+    pub masking: masks::Masking,
+    /// Areas that are always masked.
+    pub mask: Vec<Mask>,
+    /// How frames are encoded.
+    pub encode: Encode,
+}
+
+/// The camera and its keys.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Camera {
+    /// Its name; `None`: the one that it was enrolled under. One that is written is checked against that.
+    name: Option<String>,
+    /// The relay, `HOST:PORT`; `None`: the one that it was enrolled at.
+    relay: Option<String>,
+    /// Key, certificate and state; relative to the file's own folder.
+    pub dir: PathBuf,
+    /// Whether somebody must be an owner.
+    pub owner: Owner,
+    /// How long an epoch lasts.
+    #[serde(with = "duration")]
+    pub epoch: Duration,
+}
+
+/// Whether somebody must be an owner before anything is captured.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Owner {
+    /// At least one of the authorized viewers.
+    Viewers,
+    /// Nobody need be: what is sealed may then be lost for ever.
+    None,
+}
+
+/// How frames are encoded.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Encode {
+    /// By which codec.
+    pub codec: Codec,
+    /// Of JPEG, from 1 to 100.
+    pub quality: u8,
+}
+
+/// The codecs of this version.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Codec {
+    /// Pictures one by one.
+    Jpeg,
+}
+
+impl Default for Camera {
+    fn default() -> Self {
+        Self { name: None, relay: None, dir: PathBuf::from("agent"), owner: Owner::Viewers, epoch: crate::sealing::EPOCH }
+    }
+}
+
+impl Default for Encode {
+    fn default() -> Self {
+        Self { codec: Codec::Jpeg, quality: 80 }
+    }
+}
+
+impl Encode {
+    /// The encoder.
+    #[must_use]
+    pub const fn encoder(self) -> encode::Config {
+        match self.codec {
+            Codec::Jpeg => encode::Config::Jpeg { quality: self.quality },
+        }
+    }
+}
+
+impl Config {
+    /// Reads the file that a person named, or else [`FILE`] where there is one, or else takes the defaults.
+    ///
+    /// # Errors
+    /// Every problem of the file, each with its line and key.
+    pub fn load(named: Option<&Path>) -> Result<Self, Problems> {
+        let usual = Path::new(FILE);
+        let mut config: Self = settings::load_or_default(named, usual)?;
+        let folder = named.unwrap_or(usual).parent().unwrap_or(Path::new(""));
+        config.camera.dir = folder.join(&config.camera.dir);
+        config.source.path = config.source.path.map(|path| if source::is_stdin(&path) { path } else { folder.join(path) });
+        config.detect.model = config.detect.model.map(|path| folder.join(path));
+        Ok(config)
+    }
+
+    /// The camera's name, if the file says one.
+    #[must_use]
+    pub fn name(&self) -> Option<Name> {
+        self.camera.name.as_ref().and_then(|name| name.parse().ok())
+    }
+
+    /// The relay, if the file says one.
+    #[must_use]
+    pub fn relay(&self) -> Option<Relay> {
+        self.camera.relay.as_ref().and_then(|relay| relay.parse().ok())
+    }
+
+    /// The detector, where faces are looked for.
+    #[must_use]
+    pub fn detector(&self) -> Option<Arc<dyn Model>> {
+        self.detect.on.then(|| Arc::new(self.detect.model()) as Arc<dyn Model>)
+    }
+
+    /// The labels of the fixed masks in their order, and the built-in ones.
+    #[must_use]
+    pub fn labels(&self) -> Labels {
+        // Checked in `validate`.
+        Labels::new(masks::names(&self.mask)).unwrap_or_default()
+    }
+}
+
+impl Validate for Config {
+    fn validate(&self, check: &mut Check<'_>) {
+        check.within("camera", |check| self.camera.validate(check));
+        check.within("source", |check| self.source.validate(check));
+        check.within("detect", |check| self.detect.validate(check));
+        check.ensure(!masks::too_many(&self.mask), "mask", "there are more than 64 areas");
+        for (index, mask) in self.mask.iter().enumerate() {
+            check.entry("mask", index, |check| mask.validate(check));
+        }
+        if let Err(wire::label::NotLabels::TooMany) = Labels::new(masks::names(&self.mask)) {
+            check.wrong("mask", "there are more than 8 labels: name areas that are hidden for the same reason alike");
+        }
+        check.within("encode", |check| {
+            check.ensure((1..=100).contains(&self.encode.quality), "quality", "a quality is from 1 to 100");
+        });
+    }
+}
+
+impl Validate for Camera {
+    fn validate(&self, check: &mut Check<'_>) {
+        if let Some(Err(error)) = self.name.as_ref().map(|name| name.parse::<Name>()) {
+            check.wrong("name", error.to_string());
+        }
+        if let Some(Err(error)) = self.relay.as_ref().map(|relay| relay.parse::<Relay>()) {
+            check.wrong("relay", error.to_string());
+        }
+        let within = (Duration::from_secs(1)..=Duration::from_secs(3600)).contains(&self.epoch);
+        check.ensure(within, "epoch", "an epoch lasts from 1s to 1h");
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,146 @@
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
+
+use std::collections::BTreeSet;
+
+use wire::label::Label;
+
+use super::*;
+
+fn parse(text: &str) -> Result<Config, Problems> {
+    settings::parse(text, "f")
+}
+
+fn problems(text: &str) -> Vec<String> {
+    parse(text).unwrap_err().0.iter().map(ToString::to_string).collect()
+}
+
+/// All keys of a document, as dotted paths.
+fn keys(value: &toml::Value, path: &str, into: &mut BTreeSet<String>) {
+    match value {
+        toml::Value::Table(table) => {
+            for (key, value) in table {
+                let path = format!("{path}.{key}");
+                keys(value, &path, into);
+                into.insert(path);
+            }
+        }
+        toml::Value::Array(array) => array.iter().for_each(|value| keys(value, path, into)),
+        _ => {}
+    }
+}
+
+/// The annotated file with its examples in force: lines that begin with "#" and no space.
+fn with_examples() -> String {
+    let line = |line: &str| match line.strip_prefix('#') {
+        Some(example) if !example.is_empty() && !example.starts_with(' ') => example.to_owned(),
+        _ => line.to_owned(),
+    };
+    ANNOTATED.lines().map(line).collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn the_annotated_file_is_the_defaults() {
+    assert_eq!(parse(ANNOTATED).unwrap(), Config::default());
+    assert_eq!(parse("").unwrap(), Config::default());
+}
+
+#[test]
+fn the_annotated_file_names_every_key() {
+    let mut everything = Config::default();
+    everything.camera.name = Some("front-door".to_owned());
+    everything.camera.relay = Some("relay.example".to_owned());
+    everything.source.device = Some("0".to_owned());
+    everything.source.path = Some("x".into());
+    everything.detect.model = Some("x".into());
+    everything.mask = vec![Mask { label: "till".to_owned(), x: 0, y: 0, w: 64, h: 64 }];
+    let (mut known, mut named) = (BTreeSet::new(), BTreeSet::new());
+    keys(&toml::Value::try_from(&everything).unwrap(), "", &mut known);
+    keys(&toml::from_str::<toml::Value>(&with_examples()).unwrap(), "", &mut named);
+    assert_eq!(known, named);
+    assert!(known.len() > 30, "{known:?}");
+}
+
+#[test]
+fn the_examples_can_be_used() {
+    let text = with_examples().replace("kind = \"sample\"", "kind = \"webcam\"");
+    let text = text.lines().filter(|line| !line.starts_with("path = ")).collect::<Vec<_>>().join("\n");
+    let config = parse(&text).unwrap();
+    assert_eq!(config.name().unwrap().as_str(), "front-door");
+    assert_eq!(config.relay().unwrap().to_string(), "relay.example:7443");
+    assert_eq!(config.labels().find("till"), Label::from_number(0));
+}
+
+#[test]
+fn all_problems_come_at_once() {
+    let found = problems(
+        "[camera]\nname = \"Door\"\nrelay = \"a b\"\nepoch = \"0s\"\nowner = \"nobody\"\n\
+         [source]\nkind = \"y4m\"\nfaces = 2\nrate = 1000.0\n\
+         [detect]\nthreshold = 2.0\nlook_ahead = \"soon\"\nholt = \"1s\"\nmargin = 0.5\n\
+         [encode]\nquality = 101\n\
+         [[mask]]\nlabel = \"face\"\nx = 0\ny = 0\nw = 0\nh = 16\n\
+         [[mask]]\nlabel = \"Till\"\nx = 70000\ny = 0\nw = 16\nh = 16\n",
+    );
+    let all = found.join("\n");
+    for part in [
+        "f:2: camera.name",
+        "f:3: camera.relay",
+        "f:4: camera.epoch",
+        "f:5: camera.owner",
+        "source.path: this key is missing",
+        "f:8: source.faces: this kind of source",
+        "f:9: source.rate",
+        "f:11: detect.threshold",
+        "f:12: detect.look_ahead: a duration such as",
+        "f:13: detect.holt: there is no such key",
+        "f:14: detect.margin",
+        "f:16: encode.quality",
+        "f:18: mask[0].label: this label has a meaning of its own",
+        "f:21: mask[0].w",
+        "f:25: mask[1].x",
+    ] {
+        assert!(all.contains(part), "{part} is not in\n{all}");
+    }
+}
+
+#[test]
+fn a_key_that_does_nothing_is_refused() {
+    for (good, bad) in [
+        ("[source]\nkind = \"sample\"\nfaces = 1", "[source]\nkind = \"webcam\"\nfaces = 1"),
+        ("[source]\nkind = \"webcam\"\ndevice = \"0\"", "[source]\nkind = \"sample\"\ndevice = \"0\""),
+        ("[source]\nkind = \"y4m\"\npath = \"a.y4m\"\nrepeat = true", "[source]\nkind = \"y4m\"\npath = \"-\"\nrepeat = true"),
+        ("[source]\nkind = \"pictures\"\npath = \"d\"\nrate = 2.0", "[source]\nkind = \"y4m\"\npath = \"a\"\nrate = 2.0"),
+    ] {
+        parse(good).unwrap();
+        assert_eq!(problems(bad).len(), 1, "{bad}");
+    }
+}
+
+#[test]
+fn areas_with_one_reason_share_a_label_and_the_first_goes_first() {
+    let area = |label: &str, x: u16| format!("[[mask]]\nlabel = \"{label}\"\nx = {x}\ny = 0\nw = 16\nh = 16\n");
+    let config = parse(&[area("till", 0), area("window", 16), area("till", 32)].concat()).unwrap();
+    let labels = config.labels();
+    let fixed = masks::fixed(&config.mask, &labels);
+    let all: Vec<_> = fixed.iter().map(|fixed| (labels.name(fixed.label).unwrap(), fixed.area.x)).collect();
+    assert_eq!(all, [("till", 0.0), ("till", 32.0), ("window", 16.0)]);
+
+    let nine: String = (0..9).map(|number| area(&format!("l{number}"), 0)).collect();
+    assert!(problems(&nine)[0].contains("more than 8 labels"));
+    let crowd: String = (0..65).map(|_| area("till", 0)).collect();
+    assert!(problems(&crowd)[0].contains("more than 64 areas"));
+}
+
+#[test]
+fn folders_are_the_files_own() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("agent.toml");
+    std::fs::write(&file, "[source]\nkind = \"y4m\"\npath = \"clip.y4m\"\n[detect]\nmodel = \"m.onnx\"").unwrap();
+    let config = Config::load(Some(&file)).unwrap();
+    assert_eq!(config.camera.dir, dir.path().join("agent"));
+    assert_eq!(config.source.path.unwrap(), dir.path().join("clip.y4m"));
+    assert_eq!(config.detect.model.unwrap(), dir.path().join("m.onnx"));
+    std::fs::write(&file, "[source]\nkind = \"y4m\"\npath = \"-\"").unwrap();
+    assert_eq!(Config::load(Some(&file)).unwrap().source.path.unwrap(), Path::new("-"), "standard input is no file of that folder");
+    let missing = Config::load(Some(&dir.path().join("none.toml"))).unwrap_err();
+    assert!(missing.to_string().contains("there is no such file"), "{missing}");
+}
