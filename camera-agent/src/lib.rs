@@ -3,6 +3,9 @@
 //! The modules stand in the order in which a picture passes through them, and a type per stage carries the rules: a
 //! [`picture::Picture`] shows everything, [`mask::Masked`] is the only thing that the public encoder takes, what it gives
 //! ([`encode::Encoded`]) is the only thing that is sealed, and only what is sealed ([`sealing::Sealed`]) is signed and published.
+//!
+//! [`pipeline`] alone knows that order. Around it stand what an agent remembers ([`enroll`], [`session`], [`viewers`]), what it is told
+//! ([`config`]), and what people do with it ([`agent`], [`snapshot`]).
 
 pub mod picture;
 
@@ -19,6 +22,7 @@ pub mod sign;
 
 pub mod publish;
 
+pub mod pipeline;
 pub mod timing;
 
 pub mod enroll;
@@ -26,6 +30,9 @@ pub mod session;
 pub mod viewers;
 
 pub mod config;
+
+pub mod agent;
+pub mod snapshot;
 
 #[cfg(test)]
 mod testing;

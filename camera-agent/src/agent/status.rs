@@ -1,0 +1,60 @@
+//! How an agent is.
+
+use serde::Serialize;
+use wire::id::{CameraId, SessionId};
+
+use crate::pipeline::{self, Progress};
+use crate::publish;
+use crate::timing::{Stage, Summary};
+
+/// How an agent is at one moment.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Status {
+    /// The camera's id.
+    pub camera: String,
+    /// The session's number.
+    pub session: u64,
+    /// What the pipeline did.
+    pub pipeline: pipeline::Snapshot,
+    /// How publishing goes, where it goes to a relay.
+    pub publish: Option<publish::Status>,
+    /// How long the stages take.
+    pub stages: Vec<StageSummary>,
+}
+
+/// How long one stage takes.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct StageSummary {
+    /// Which.
+    pub stage: Stage,
+    /// How long.
+    #[serde(flatten)]
+    pub took: Summary,
+}
+
+impl Status {
+    pub(super) fn new(camera: CameraId, session: SessionId, progress: &Progress, publish: Option<publish::Status>) -> Self {
+        let stages = Stage::ALL.map(|stage| StageSummary { stage, took: progress.stages().summary(stage) });
+        Self { camera: camera.to_string(), session: session.number, pipeline: progress.snapshot(), publish, stages: stages.to_vec() }
+    }
+}
+
+/// One line for the log.
+pub(super) fn report(progress: &Progress) {
+    let now = progress.snapshot();
+    let took: Vec<String> =
+        Stage::ALL.iter().map(|stage| format!("{} {:.1}", stage.name(), progress.stages().summary(*stage).p50_ms)).collect();
+    let dropped = now.dropped;
+    tracing::info!(
+        signed = now.signed,
+        fail_closed = now.fail_closed,
+        overload = dropped.overload,
+        source = dropped.source,
+        unmaskable = dropped.unmaskable,
+        failed = dropped.failed,
+        epoch = now.epoch,
+        detector = now.detector.as_deref().unwrap_or("off"),
+        median_ms = took.join(", "),
+        "running"
+    );
+}
