@@ -5,7 +5,7 @@
 //! ([`encode::Encoded`]) is the only thing that is sealed, and only what is sealed ([`sealing::Sealed`]) is signed and published.
 //!
 //! [`pipeline`] alone knows that order. Around it stand what an agent remembers ([`enroll`], [`session`], [`viewers`]), what it is told
-//! ([`config`]), and what people do with it ([`agent`], [`snapshot`]).
+//! ([`config`]), and what people do with it ([`agent`], [`snapshot`], [`check`], [`command`]).
 
 pub mod picture;
 
@@ -32,7 +32,10 @@ pub mod viewers;
 pub mod config;
 
 pub mod agent;
+pub mod check;
 pub mod snapshot;
+
+pub mod command;
 
 #[cfg(test)]
 mod testing;
