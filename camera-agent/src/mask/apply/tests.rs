@@ -42,8 +42,10 @@ fn no_original_sample_is_left_inside_and_every_one_outside() {
             let picture = picture(width, height);
             let size = picture.size();
             let before = copy(&picture.planes);
-            // One inside, one across the lower right edge.
-            let plan = plan(size, &[(0, area(17.0, 3.0, 10.0, 20.0)), (1, area(width as f32 - 3.0, height as f32 - 3.0, 50.0, 50.0))]);
+            // One in the corner, one inside, one across the lower right edge.
+            let edge = area(width as f32 - 3.0, height as f32 - 3.0, 50.0, 50.0);
+            let plan = plan(size, &[(2, area(0.0, 0.0, 9.0, 9.0)), (0, area(17.0, 20.0, 10.0, 20.0)), (1, edge)]);
+            assert_eq!(plan.regions().iter().map(|region| region.label).collect::<std::collections::BTreeSet<_>>().len(), 3);
             let regions = plan.regions().to_vec();
             let masked = apply(picture, plan, fill, &pool).unwrap();
             let after = copy(masked.planes());
