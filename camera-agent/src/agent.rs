@@ -25,7 +25,7 @@ use crate::config::{Config, Owner};
 use crate::detect::{self, Model, Worker};
 use crate::enroll::{self, Enrolment};
 use crate::pipeline::{self, Back, Front, Progress};
-use crate::publish::{self, Outlet, Publisher};
+use crate::publish::{self, Gauge, Outlet, Publisher};
 use crate::sealing::{self, Authorized, Sealer, Terms};
 use crate::session::{self, Session};
 use crate::sign::Signer;
@@ -222,6 +222,12 @@ impl Agent {
             labels: config.labels(),
             detector: detector.as_ref().map(|model| model.name()).unwrap_or_default(),
         });
+        if viewers::is_exposed(&list) {
+            tracing::warn!(
+                "{} can be written by others than its owner, who could grant themselves everything: chmod go-w it",
+                list.display()
+            );
+        }
         let authorized = Authorized::new(Arc::clone(watch.current()));
         let sealer = Sealer::new(Arc::clone(&terms), authorized.clone(), config.camera.epoch, Instant::now())?;
         let intro = Intro::new(config, &terms, capture.about(), watch.current(), &destination);
@@ -246,7 +252,7 @@ impl Agent {
             let _ = tell.send(pipeline::run(front, back, &clock, &until));
         };
         std::thread::Builder::new().name("pipeline".into()).spawn(body).map_err(Error::Thread)?;
-        let minder = tokio::spawn(mind(watch, authorized, Arc::clone(&progress)));
+        let minder = tokio::spawn(mind(watch, authorized, Arc::clone(&progress), publisher.as_ref().map(Publisher::gauge)));
         Ok(Self { intro, camera, session: terms.session, progress, publisher, pipeline, minder, stop })
     }
 
@@ -313,7 +319,7 @@ pub(crate) fn masks(config: &Config, capture: &Capture) -> mask::Config {
 }
 
 /// Watches the list of viewers, and tells the log how it goes.
-async fn mind(mut watch: Watch, authorized: Authorized, progress: Arc<Progress>) {
+async fn mind(mut watch: Watch, authorized: Authorized, progress: Arc<Progress>, publish: Option<Gauge>) {
     let mut ticks = tokio::time::interval(WATCH);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut reported = Instant::now();
@@ -330,7 +336,7 @@ async fn mind(mut watch: Watch, authorized: Authorized, progress: Arc<Progress>)
         }
         if reported.elapsed() >= REPORT {
             reported = Instant::now();
-            status::report(&progress);
+            status::report(&progress, publish.as_ref().map(Gauge::status));
         }
     }
 }

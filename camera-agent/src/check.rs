@@ -17,7 +17,7 @@ use crate::enroll::Enrolment;
 use crate::picture::Size;
 use crate::publish;
 use crate::session::{self, Session};
-use crate::viewers::{FILE, Viewers};
+use crate::viewers::{self, FILE, Viewers};
 
 /// How long before its end a certificate is worth a word.
 const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -101,7 +101,7 @@ pub async fn check(config: Result<Config, Problems>) -> Report {
     };
     let dir = config.camera.dir.as_path();
     let enrolment = enrolment(&config, dir, now, &mut report);
-    let viewers = viewers(&config, dir, &mut report);
+    let viewers = authorized(&config, dir, &mut report);
     if let Err(error @ session::Error::Running(_)) = Session::try_lock(dir) {
         report.warn(format!("{error}. A camera that it holds cannot be opened here"));
     }
@@ -159,7 +159,7 @@ fn enrolment(config: &Config, dir: &Path, now: wire::id::Micros, report: &mut Re
     Some(enrolment)
 }
 
-fn viewers(config: &Config, dir: &Path, report: &mut Report) -> Option<Viewers> {
+fn authorized(config: &Config, dir: &Path, report: &mut Report) -> Option<Viewers> {
     let path = dir.join(FILE);
     match Viewers::load(&path) {
         Err(error) => {
@@ -167,10 +167,15 @@ fn viewers(config: &Config, dir: &Path, report: &mut Report) -> Option<Viewers> 
             None
         }
         Ok(viewers) => {
+            if viewers::is_exposed(&path) {
+                let text = "can be written by others than its owner, who could grant themselves everything: chmod go-w it";
+                report.error(Code::NotAllowed, format!("{} {text}", path.display()));
+            }
             if config.camera.owner == Owner::Viewers && viewers.owners().next().is_none() {
                 report.fail(crate::agent::Error::NoOwner(path));
             } else {
-                report.fine(format!("{} viewers can unlock, {} of them own the camera", viewers.list().len(), viewers.owners().count()));
+                let (all, owners) = (viewers.list().len(), viewers.owners().count());
+                report.fine(format!("{all} may unlock, {owners} of them as owner of the camera"));
             }
             Some(viewers)
         }

@@ -135,8 +135,11 @@ impl Outlet for Inlet {
     fn send(&mut self, signed: Signed) {
         let header = signed.frame.header();
         let (group, key, size) = (header.group, header.flags.key, signed.frame.bytes().len());
-        // A closed queue means that publishing has ended: the agent is stopping.
-        let _ = self.sender.try_push(group, key, size, Waiting { signed, since: Instant::now() });
+        match self.sender.try_push(group, key, size, Waiting { signed, since: Instant::now() }) {
+            Ok(dropped) => self.shared.dropped(dropped),
+            // Publishing has ended: the agent is stopping.
+            Err(queue::Closed) => self.shared.offline(1),
+        }
     }
 
     fn wants_key_frame(&mut self) -> bool {
@@ -169,10 +172,28 @@ impl Publisher {
         self.shared.status()
     }
 
+    /// How it goes, for somebody who looks again and again.
+    #[must_use]
+    pub fn gauge(&self) -> Gauge {
+        Gauge(Arc::clone(&self.shared))
+    }
+
     /// Waits until everything was sent after the [`Inlet`] was dropped, or publishing was stopped.
     pub async fn finished(self) {
         // A panic in there was printed already, and ends publishing just so.
         let _ = self.task.await;
+    }
+}
+
+/// Tells how publishing goes, as long as it is asked.
+#[derive(Debug, Clone)]
+pub struct Gauge(Arc<Shared>);
+
+impl Gauge {
+    /// At this moment.
+    #[must_use]
+    pub fn status(&self) -> Status {
+        self.0.status()
     }
 }
 

@@ -163,6 +163,37 @@ pub(crate) fn blank(codec: Codec, public: Bytes, at: Instant) -> Encoded {
     Encoded { number: 0, captured_at: Micros(1_800_000_000_000_000), at, codec, key: true, plan, public, sealed: Vec::new() }
 }
 
+/// Everything that this crate tells in this process, at every level.
+#[derive(Clone, Default)]
+pub(crate) struct Log(Arc<std::sync::Mutex<Vec<u8>>>);
+
+impl Log {
+    pub(crate) fn text(&self) -> String {
+        String::from_utf8_lossy(&self.0.lock().unwrap()).into_owned()
+    }
+}
+
+impl std::io::Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// Begins to listen, for the whole process: once.
+pub(crate) fn log() -> Log {
+    let log = Log::default();
+    let writer = log.clone();
+    let format = link::telemetry::Format::Human;
+    let subscriber = link::telemetry::subscriber(Some("camera_agent=trace"), format, false, move || writer.clone()).unwrap();
+    tracing::subscriber::set_global_default(subscriber).unwrap();
+    log
+}
+
 /// What an agent's parts are made of in tests: a planted source and a detector that knows where the plant is.
 pub(crate) mod plant {
     use std::sync::atomic::{AtomicU64, Ordering};

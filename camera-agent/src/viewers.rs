@@ -8,6 +8,7 @@ mod edit;
 mod watch;
 
 use std::collections::BTreeSet;
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 
 use link::file;
@@ -216,6 +217,12 @@ impl Validate for Written {
             });
         }
     }
+}
+
+/// Whether others than the file's owner may write it, and so grant themselves everything.
+#[must_use]
+pub fn is_exposed(path: &Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|data| data.permissions().mode() & 0o022 != 0)
 }
 
 /// The file's text, or `None` where there is none.

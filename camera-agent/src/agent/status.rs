@@ -40,8 +40,9 @@ impl Status {
 }
 
 /// One line for the log.
-pub(super) fn report(progress: &Progress) {
+pub(super) fn report(progress: &Progress, publish: Option<publish::Status>) {
     let now = progress.snapshot();
+    let publish = publish.unwrap_or_default();
     let took: Vec<String> =
         Stage::ALL.iter().map(|stage| format!("{} {:.1}", stage.name(), progress.stages().summary(*stage).p50_ms)).collect();
     let dropped = now.dropped;
@@ -52,6 +53,11 @@ pub(super) fn report(progress: &Progress) {
         source = dropped.source,
         unmaskable = dropped.unmaskable,
         failed = dropped.failed,
+        connected = publish.connected,
+        sent = publish.frames,
+        offline = publish.dropped.offline,
+        slow = publish.dropped.slow,
+        cut = publish.dropped.cut,
         epoch = now.epoch,
         detector = now.detector.as_deref().unwrap_or("off"),
         median_ms = took.join(", "),

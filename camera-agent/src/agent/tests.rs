@@ -504,3 +504,34 @@ async fn a_session_reaches_the_relay_with_its_end() {
     assert!(ended, "the end arrives before the connection closes");
     agent.ended().await.unwrap();
 }
+
+#[tokio::test]
+async fn no_key_and_no_pixel_reaches_a_log() {
+    let log = crate::testing::log();
+    let dir = tempfile::tempdir().unwrap();
+    let ana = Identity::generate().unwrap();
+    authorize(&dir, "ana", &ana, "face");
+    let mut config = config("[detect]\nlook_ahead = \"100ms\"\n");
+    config.camera.epoch = Duration::from_millis(100);
+    let frames = run(&config, |kept| parts(&dir, live(), Behaviour::Dies(30), kept), 60).await;
+
+    // What must not be there: the camera's key, layers in clear, and original pixels, however bytes may be printed.
+    let (signed, (record, _)) = frames.iter().zip(verified(&frames)).find(|(signed, _)| !signed.frame.header().flags.fail_closed).unwrap();
+    let layer = open(&ana, signed, &record, Label::FACE).unwrap();
+    let key = camera_key().to_bytes();
+    let (left, top, ..) = PLANT;
+    let pixels: Vec<u8> = (left..left + 16).map(|x| crate::testing::plant::brightness(x, top)).collect();
+    let printed = |bytes: &[u8]| {
+        let list = format!("{bytes:?}");
+        let list = list.trim_matches(['[', ']']).to_owned();
+        [list, data_encoding::HEXLOWER.encode(bytes), data_encoding::HEXUPPER.encode(bytes), data_encoding::BASE64.encode(bytes)]
+    };
+    let needles: Vec<String> = [&key[..12], &layer[200..212], &pixels[..12]].iter().flat_map(|bytes| printed(bytes)).collect();
+    let found = |text: &str| needles.iter().any(|needle| text.contains(needle));
+    let text = log.text();
+    assert!(text.contains("a new epoch begins") && text.contains("the detector is not available"), "the log says what happens");
+    assert!(!found(&text));
+    // The control: what is printed is found.
+    tracing::debug!(key = ?key, "camera_agent tells too much, for the control");
+    assert!(found(&log.text()));
+}

@@ -72,12 +72,16 @@ async fn what_is_enrolled_is_looked_at() {
     drop(fake);
     let key = dir.path().join(crate::enroll::KEY);
     std::fs::set_permissions(&key, std::fs::Permissions::from_mode(0o644)).unwrap();
+    // Nobody owns it, and anybody could.
+    let list = dir.path().join(FILE);
+    std::fs::write(&list, "version = 1").unwrap();
+    std::fs::set_permissions(&list, std::fs::Permissions::from_mode(0o666)).unwrap();
     let text = format!("[camera]\nname = \"back-door\"\n[detect]\non = false\n{SMALL}");
     let running = Session::begin(dir.path()).unwrap();
     let report = check(Ok(config(dir.path(), &text))).await;
     drop(running);
     let errors = texts(&report, Weight::Error);
-    for part in ["chmod 600", "`back-door`", "no owner is named", "no relay answers"] {
+    for part in ["chmod 600", "chmod go-w", "`back-door`", "no owner is named", "no relay answers"] {
         assert!(errors.contains(part), "{part} is not in\n{errors}");
     }
     let warnings = texts(&report, Weight::Warning);

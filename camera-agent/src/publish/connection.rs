@@ -37,15 +37,13 @@ pub(super) struct Feed {
     receiver: Receiver<u64, Waiting>,
     shared: Arc<Shared>,
     pending: VecDeque<Waiting>,
-    /// How many of the queue's drops have been counted under a reason.
-    counted: u64,
     needs_key: bool,
     patience: Duration,
 }
 
 impl Feed {
     pub(super) const fn new(receiver: Receiver<u64, Waiting>, shared: Arc<Shared>, patience: Duration) -> Self {
-        Self { receiver, shared, pending: VecDeque::new(), counted: 0, needs_key: true, patience }
+        Self { receiver, shared, pending: VecDeque::new(), needs_key: true, patience }
     }
 
     /// A new connection begins with a new group: what waited is too old.
@@ -54,18 +52,9 @@ impl Feed {
         while let Some(popped) = self.receiver.try_pop() {
             waited += usize::from(matches!(popped, Popped::Item(_)));
         }
-        let dropped = self.newly_dropped();
-        self.shared.offline(dropped + u64::try_from(waited).unwrap_or(u64::MAX));
+        self.shared.offline(u64::try_from(waited).unwrap_or(u64::MAX));
         self.needs_key = true;
         self.shared.wish_key();
-    }
-
-    /// How many frames the queue dropped since this was last asked.
-    fn newly_dropped(&mut self) -> u64 {
-        let dropped = self.receiver.dropped();
-        let new = dropped - self.counted;
-        self.counted = dropped;
-        new
     }
 
     /// The next frame to send: the oldest that waits, unless it waited too long and a newer group is there. `None` at the end.
@@ -74,8 +63,6 @@ impl Feed {
             if self.pending.front().is_some_and(|front| front.since.elapsed() > self.patience) {
                 self.skip_to_newest();
             }
-            let dropped = self.newly_dropped();
-            self.shared.slow(dropped);
             let next = match self.pending.pop_front() {
                 Some(next) => next,
                 None => match self.receiver.pop().await? {

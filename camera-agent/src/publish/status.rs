@@ -80,6 +80,11 @@ impl Shared {
         self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
+    /// The queue dropped so many frames.
+    pub(super) fn dropped(&self, frames: u64) {
+        if self.connected.load(Ordering::Relaxed) { self.slow(frames) } else { self.offline(frames) }
+    }
+
     pub(super) fn offline(&self, frames: u64) {
         self.offline.fetch_add(frames, Ordering::Relaxed);
     }
