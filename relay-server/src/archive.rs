@@ -121,6 +121,17 @@ impl Storing {
     }
 }
 
+/// Tells if the archive's thread breaks down.
+struct Watch(Arc<Storing>);
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.set(Some("the archive's thread broke down: restart the relay, and report what its log says".to_owned()));
+        }
+    }
+}
+
 /// What a camera has in the archive.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stats {
@@ -140,7 +151,7 @@ pub struct Stats {
 
 impl Archive {
     /// Opens the archive, puts in order what a crash left behind, and starts its thread. Blocks on the disk: usually a moment, longer
-    /// after a crash (about a tenth of a second per camera) or when the index must be rebuilt (every segment is read once).
+    /// after a crash (some tenths of a second per camera) or when the index must be rebuilt (every segment is read once).
     ///
     /// # Errors
     /// When the folder cannot be used, or another process has the archive open.
@@ -154,7 +165,11 @@ impl Archive {
     /// As there.
     pub fn open_on(disk: Arc<dyn Disk>, config: Config, key: SigningKey, clock: Clock, monotonic: Monotonic) -> Result<Self, Error> {
         let (writer, shared, receiver, load) = prepare(disk, config, key, clock)?;
-        let run = move || run(writer, &receiver, &load, &monotonic);
+        let watch = Watch(Arc::clone(&shared.storing));
+        let run = move || {
+            let _watch = watch;
+            run(writer, &receiver, &load, &monotonic);
+        };
         let thread = std::thread::Builder::new().name("archive".to_owned()).spawn(run).map_err(Error::Thread)?;
         *lock(&shared.thread) = Some(thread);
         Ok(Self(Arc::new(shared)))

@@ -228,6 +228,7 @@ impl Desk {
                         return Err(refused());
                     }
                     let durable = lane.begin_epoch(&*tools.disk, epoch)?;
+                    add(&tools.counters.syncs, lane.take_syncs());
                     self.durable(durable);
                 }
                 return Ok(at);
@@ -278,6 +279,7 @@ impl Desk {
         self.lanes.push(lane);
         let Some(lane) = self.lanes.last_mut() else { return Ok(at) };
         lane.begin_epoch(&*tools.disk, epoch)?;
+        add(&tools.counters.syncs, lane.take_syncs());
         let place = Place::of(frame);
         for earlier in if frame.header().flags.key { Vec::new() } else { self.groups.repeated(frame) } {
             lane.repeat(place.session, &earlier);
@@ -289,9 +291,9 @@ impl Desk {
     fn close_lane(&mut self, tools: &Tools, at: usize, closed: &mut Vec<Closed>) -> Result<(), Trouble> {
         let Some(lane) = self.lanes.get_mut(at) else { return Ok(()) };
         let (done, durable) = lane.close(self.shelf.camera, &tools.key, tools.clock.now())?;
-        let lane = self.lanes.remove(at);
+        let mut lane = self.lanes.remove(at);
         self.durable(durable);
-        add(&tools.counters.syncs, lane.syncs);
+        add(&tools.counters.syncs, lane.take_syncs());
         add(&tools.counters.segments_closed, 1);
         match done {
             Some(done) => closed.push(done),
@@ -328,6 +330,7 @@ impl Desk {
         for at in 0..self.lanes.len() {
             if let Some(lane) = self.lanes.get_mut(at).filter(|lane| !lane.is_synced()) {
                 let durable = lane.sync()?;
+                add(&tools.counters.syncs, lane.take_syncs());
                 self.durable(durable);
             }
         }

@@ -175,11 +175,15 @@ pub(super) struct Before {
     pub(super) earlier: Vec<Bytes>,
 }
 
-fn rows(camera: CameraId, index: &dyn Index, segment: &Readable) -> Result<Arc<Vec<Row>>, index::Error> {
-    Ok(match &segment.rows {
-        Some(rows) => Arc::clone(rows),
-        None => Arc::new(index.rows(camera, segment.number)?),
-    })
+fn rows(camera: CameraId, index: &dyn Index, segment: &Readable) -> Result<Arc<Vec<Row>>, Error> {
+    match &segment.rows {
+        Some(rows) => Ok(Arc::clone(rows)),
+        None => match index.rows(camera, segment.number) {
+            // One segment's fault, not the index's.
+            Err(error @ index::Error::Rows(number)) => Err(Error::Unreadable { number, problem: error.to_string() }),
+            rows => Ok(Arc::new(rows?)),
+        },
+    }
 }
 
 /// Hands on every frame of a stretch that can be read and verified, repeated ones too.

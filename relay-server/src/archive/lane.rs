@@ -53,7 +53,7 @@ pub(super) struct Lane {
     leaves: Vec<Leaf>,
     /// Frames since the last sync.
     unsynced: Vec<Run>,
-    pub(super) syncs: u64,
+    syncs: u64,
 }
 
 /// What an epoch in a frame's record means for a lane.
@@ -116,6 +116,11 @@ impl Lane {
 
     pub(super) fn buffered(&self) -> usize {
         self.buffer.len()
+    }
+
+    /// How often the file was synced since this was last asked.
+    pub(super) const fn take_syncs(&mut self) -> u64 {
+        std::mem::replace(&mut self.syncs, 0)
     }
 
     /// Whether everything is on disk.

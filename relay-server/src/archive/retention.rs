@@ -1,11 +1,10 @@
 //! Retention in its simplest form: by bytes, whole segments, the oldest first, never an open one.
 
-use std::collections::HashMap;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
-use wire::id::{CameraId, Micros};
+use wire::id::Micros;
 
 use super::counters::add;
 use super::desk::Tools;
@@ -33,8 +32,10 @@ impl Have {
 ///
 /// The file goes first and its index entry after: a crash between the two leaves an entry without a file, which is dropped when the
 /// archive is opened. The other way round the crash would bring a deleted segment back.
-pub(super) fn retain(tools: &Tools, shelves: &HashMap<CameraId, Arc<Shelf>>) {
-    let mut all: Vec<Have> = shelves.values().map(Have::of).collect();
+///
+/// Says whether more is there than allowed all the same, because it is still open or cannot be deleted.
+pub(super) fn retain(tools: &Tools, shelves: &[Arc<Shelf>]) -> bool {
+    let mut all: Vec<Have> = shelves.iter().map(Have::of).collect();
     let mut gone = Vec::new();
     loop {
         let total: u64 = all.iter().map(|have| have.bytes).sum();
@@ -50,13 +51,13 @@ pub(super) fn retain(tools: &Tools, shelves: &HashMap<CameraId, Arc<Shelf>>) {
         gone.push((next.shelf.camera, number));
         *next = Have::of(&next.shelf);
     }
-    if gone.is_empty() {
-        return;
-    }
-    tracing::info!(segments = gone.len(), "retention deleted the oldest segments");
-    if let Err(error) = tools.index.remove(&gone) {
+    if !gone.is_empty()
+        && let Err(error) = tools.index.remove(&gone)
+    {
         tracing::warn!(%error, "deleted segments are still in the index; they will be dropped when the archive is next opened");
     }
+    let most_of_one = tools.config.max_bytes_per_camera.unwrap_or(u64::MAX);
+    all.iter().map(|have| have.bytes).sum::<u64>() > tools.config.max_bytes || all.iter().any(|have| have.bytes > most_of_one)
 }
 
 fn delete(tools: &Tools, shelf: &Shelf, number: u64) -> io::Result<()> {

@@ -42,6 +42,8 @@ pub(super) struct Writer {
     desks: HashMap<CameraId, Desk>,
     numbers: Numbers,
     stop: Option<Stop>,
+    /// Retention could not bring the archive below its bounds.
+    overfull: bool,
     /// The pause after the next failure; short again once something was synced.
     pause: Duration,
     flush_at: Duration,
@@ -50,10 +52,12 @@ pub(super) struct Writer {
 
 impl Writer {
     pub(super) fn new(tools: Tools, shelves: Arc<Shelves>, storing: Arc<Storing>, numbers: Numbers) -> Self {
-        retain(&tools, &lock(&shelves));
         let pause = tools.config.retry;
         let (flush_at, sync_at) = (Duration::ZERO, Duration::ZERO);
-        Self { tools, shelves, storing, desks: HashMap::new(), numbers, stop: None, pause, flush_at, sync_at }
+        let desks = HashMap::new();
+        let mut writer = Self { tools, shelves, storing, desks, numbers, stop: None, overfull: false, pause, flush_at, sync_at };
+        writer.retain();
+        writer
     }
 
     /// Stores a frame, or counts why not.
@@ -150,16 +154,26 @@ impl Writer {
         }
     }
 
-    fn show(&self, closed: Vec<Closed>) {
-        let shelves = lock(&self.shelves);
+    fn show(&mut self, closed: Vec<Closed>) {
         for Closed { camera, number, segment, .. } in closed {
-            if let Some(shelf) = shelves.get(&camera) {
+            let shelf = lock(&self.shelves).get(&camera).cloned();
+            if let Some(shelf) = shelf {
                 let mut view = lock(&shelf.view);
                 view.open.remove(&number);
                 view.closed.insert(number, segment);
             }
         }
-        retain(&self.tools, &shelves);
+        self.retain();
+    }
+
+    fn retain(&mut self) {
+        // Not under the lock: whoever hands over a frame needs it, and never waits for the disk.
+        let shelves: Vec<_> = lock(&self.shelves).values().cloned().collect();
+        let overfull = retain(&self.tools, &shelves);
+        if overfull && !self.overfull {
+            tracing::warn!("the archive is larger than its bounds allow, and there is no closed segment left that could be deleted");
+        }
+        self.overfull = overfull;
     }
 
     /// The disk failed: storing stops until it works again. Live goes on.

@@ -9,7 +9,7 @@ use wire::id::CameraId;
 use wire::message::Message;
 
 use super::{Asked, Error};
-use crate::archive::index::{Index, Row};
+use crate::archive::index::{self, Index, Row};
 use crate::archive::place::{Place, follows};
 use crate::archive::segment::{Entries, Fault, HELD};
 use crate::archive::shelf::{Readable, Shelf, lock};
@@ -140,12 +140,15 @@ impl Plan {
     }
 }
 
-/// The rows of a segment.
+/// The rows of a segment. Retention removes the file first: without it, nobody misses the rows.
 pub(super) fn rows(camera: CameraId, segment: &Readable, index: &dyn Index) -> Result<Arc<Vec<Row>>, Error> {
-    Ok(match &segment.rows {
-        Some(rows) => Arc::clone(rows),
-        None => Arc::new(index.rows(camera, segment.number)?),
-    })
+    match &segment.rows {
+        Some(rows) => Ok(Arc::clone(rows)),
+        None => match index.rows(camera, segment.number) {
+            Err(index::Error::Rows(number)) if !segment.path.exists() => Err(Error::Deleted { number }),
+            rows => Ok(Arc::new(rows?)),
+        },
+    }
 }
 
 /// Whether the group in whose middle the segment begins has a frame in it that was asked for.

@@ -25,7 +25,7 @@ pub const EVERYTHING: Asked = Asked { from: Micros(0), to: Micros(u64::MAX), key
 
 /// A folder that outlives the archives in it.
 pub struct Bench {
-    pub folder: TempDir,
+    pub _folder: TempDir,
     pub config: Config,
     /// Milliseconds on the relay's monotonic clock; its wall clock goes along.
     pub now: Arc<AtomicU64>,
@@ -37,7 +37,7 @@ impl Default for Bench {
         let shared = std::path::Path::new("/dev/shm");
         let folder = if shared.is_dir() { tempfile::tempdir_in(shared) } else { tempfile::tempdir() }.unwrap();
         let config = Config { turns_per_second: 1000, ..Config::new(folder.path(), 1 << 40, 0) };
-        Self { folder, config, now: Arc::default() }
+        Self { _folder: folder, config, now: Arc::default() }
     }
 }
 
