@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
 use wire::id::Micros;
-use y4m::{Colorspace, Encoder, Frame, Ratio};
+use y4m::{Colorspace, Encoder, Frame, Ratio, VendorExtensionString};
 
 use crate::picture::{self, Picture};
 
@@ -133,7 +133,10 @@ impl Y4m {
     fn begin(&mut self, rate: Ratio) -> Result<(), OutputError> {
         if let Some(out) = self.out.take() {
             let (width, height) = self.size;
-            let builder = y4m::encode(width.into(), height.into(), rate).with_colorspace(Colorspace::C420jpeg);
+            // Said aloud, since players take an untagged stream for limited range.
+            let range = VendorExtensionString::new(b"COLORRANGE=FULL".to_vec())?;
+            let builder =
+                y4m::encode(width.into(), height.into(), rate).with_colorspace(Colorspace::C420jpeg).append_vendor_extension(range);
             self.encoder = Some(builder.write_header(out)?);
         }
         Ok(())
@@ -185,6 +188,7 @@ mod tests {
         output.finish().unwrap();
         let mut decoder = y4m::decode(File::open(&path).unwrap()).unwrap();
         let rate = decoder.get_framerate();
+        assert!(decoder.get_raw_params().windows(17).any(|window| window == b" XCOLORRANGE=FULL"));
         assert_eq!((decoder.get_width(), decoder.get_height(), rate.num, rate.den), (6, 5, 25, 1));
         for n in 0..3u8 {
             assert!(decoder.read_frame().unwrap().get_v_plane().iter().all(|sample| *sample == n));
