@@ -61,13 +61,13 @@ pub async fn next(mut receive: RecvStream, cap: usize) -> (RecvStream, Result<Me
     (receive, message)
 }
 
-/// Writes what is queued, one after the other, until nobody queues any more or the peer does not take a message in time.
-pub async fn write_queued(send: &mut SendStream, queue: &mut mpsc::Receiver<Bytes>) {
+/// Writes what is queued, one after the other, until nobody queues any more, and gives the stream back; `None` when the peer does not take
+/// a message in time.
+pub async fn write_queued(mut send: SendStream, mut queue: mpsc::Receiver<Bytes>) -> Option<SendStream> {
     while let Some(message) = queue.recv().await {
-        if stream::write_within(send, &[], message, CONTROL_WRITE).await.is_err() {
-            return;
-        }
+        stream::write_within(&mut send, &[], message, CONTROL_WRITE).await.ok()?;
     }
+    Some(send)
 }
 
 /// Tells the peer why, gives it a moment to hear it, and closes the connection. The reason goes into the closing as well.

@@ -26,37 +26,36 @@ use crate::access::{self, Viewer};
 use crate::control::{self, Control, Silence, refused};
 use crate::gate::Rate;
 use crate::hub::Channel;
-use crate::limits::{CONTROL_QUEUE, CONTROL_WRITE, IDLE, REPLAYS_PER_CONNECTION, SUBSCRIPTIONS};
+use crate::limits::{CONTROL_QUEUE, CONTROL_WRITE, FAREWELL, IDLE, REPLAYS_PER_CONNECTION, SUBSCRIPTIONS};
 use crate::parts::Parts;
 use crate::verify::Epoch;
 use live::{End, Wanted, Watching};
 
 /// Serves a viewer to its end.
 pub async fn run(connection: Connection, control: Control, hello: &Hello, parts: &Arc<Parts>, shutdown: &Shutdown) {
-    let Control { mut send, receive } = control;
+    let Control { send, receive } = control;
     let Ok(_permit) = Arc::clone(&parts.viewers).try_acquire_owned() else {
         parts.counters.peers_refused.one(Reason::TooMany.name());
         let full = refused(0, Reason::TooMany, "this relay has as many viewers as it takes: try again later");
         return control::farewell(&connection, send, full).await;
     };
-    let (outbox, mut queue) = mpsc::channel(CONTROL_QUEUE);
+    let (outbox, queue) = mpsc::channel(CONTROL_QUEUE);
     let mut session = Session::new(parts, &connection, hello, outbox);
-    let end = {
-        let writing = control::write_queued(&mut send, &mut queue);
-        tokio::select! {
-            biased;
-            end = session.run(receive, shutdown) => end,
-            // The viewer does not take what it is told.
-            () = writing => End::Gone,
-        }
+    let mut writing = std::pin::pin!(control::write_queued(send, queue));
+    let end = tokio::select! {
+        biased;
+        end = session.run(receive, shutdown) => end,
+        // The viewer does not take what it is told.
+        _ = &mut writing => return control::close(&connection, Reason::TooMany, "the control stream is not read"),
     };
+    // Ends every subscription, and with them what is queued.
     drop(session);
-    match end {
-        End::Done | End::Gone => control::close(&connection, Reason::Stopping, ""),
-        End::Refused(refused) => {
-            parts.counters.peers_refused.one(refused.reason.name());
-            control::farewell(&connection, send, refused).await;
-        }
+    let End::Refused(refused) = end else { return control::close(&connection, Reason::Stopping, "") };
+    parts.counters.peers_refused.one(refused.reason.name());
+    // A message that is half written comes first.
+    match timeout(FAREWELL, writing).await {
+        Ok(Some(send)) => control::farewell(&connection, send, refused).await,
+        Ok(None) | Err(_) => control::close(&connection, refused.reason, &refused.text),
     }
 }
 

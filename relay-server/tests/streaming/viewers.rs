@@ -9,6 +9,7 @@ use wire::message::{GapCause, Layers, Message, Reason, Span, Subscribe};
 
 use crate::fakes::agent::Agent;
 use crate::fakes::camera::{Camera, START};
+use crate::fakes::path::{Path, Proxy};
 use crate::fakes::viewer::{Viewer, live};
 use crate::fakes::{Relay, eventually};
 
@@ -268,6 +269,69 @@ async fn a_viewer_whose_window_is_smaller_than_a_frame_still_sees_frames() {
         }
     }
     assert!(seen.is_sorted());
+}
+
+/// Sends a key frame 30 times a second, and gives the agent back.
+async fn feed(mut agent: Agent, frames: usize) -> Agent {
+    let mut tick = tokio::time::interval(Duration::from_micros(33_333));
+    for _ in 0..frames {
+        tick.tick().await;
+        agent.send("K").await;
+    }
+    agent
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_long_path_is_not_a_slow_viewer() {
+    let mut relay = Relay::start();
+    let mut camera = Camera::new(1, 1);
+    camera.public = 10_000;
+    let mut agent = Agent::start(&relay, "front-door", camera).await;
+    agent.send("K").await;
+    eventually("live", || relay.parts.counters.frames_live.get() == 1).await;
+    // Ten frames are on their way at any time.
+    let path = Path { delay: Duration::from_millis(150), rate: 0, queue: Duration::from_secs(60) };
+    relay.way = Some(Proxy::start(relay.at, path).await);
+    let mut viewer = Viewer::watch(&relay, "front-door").await;
+    // While the connection learns how much the path carries, it may be behind.
+    let agent = feed(agent, 75).await;
+    while viewer.frames(1).await[0].header.sequence < 75 {}
+    let skips = relay.parts.counters.skips.get();
+    let feeding = tokio::spawn(feed(agent, 60));
+    assert_eq!(viewer.sequences(60).await, (76..=135).collect::<Vec<_>>());
+    assert_eq!(relay.parts.counters.skips.get(), skips);
+    feeding.await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_narrow_path_gets_fewer_frames_but_none_that_is_old() {
+    let mut relay = Relay::start();
+    let mut camera = Camera::new(1, 1);
+    camera.public = 40_000;
+    let mut agent = Agent::start(&relay, "front-door", camera).await;
+    agent.send("K").await;
+    eventually("live", || relay.parts.counters.frames_live.get() == 1).await;
+    // A fifth of what the camera sends.
+    let path = Path { delay: Duration::from_millis(20), rate: 240_000, queue: Duration::from_millis(200) };
+    relay.way = Some(Proxy::start(relay.at, path).await);
+    let mut viewer = Viewer::watch(&relay, "front-door").await;
+    let feeding = tokio::spawn(feed(agent, 180));
+    let (mut seen, mut behind) = (Vec::new(), Vec::new());
+    let channel = relay.parts.hub.get(&"front-door".parse().unwrap()).unwrap();
+    while !feeding.is_finished() {
+        if let Some(Message::Frame { frame, .. }) = viewer.soon().await {
+            let sequence = wire::frame::Frame::decode(frame).unwrap().header.sequence;
+            seen.push(sequence);
+            behind.push(channel.newest().unwrap().place.sequence - sequence);
+        }
+    }
+    feeding.await.unwrap();
+    assert!(relay.parts.counters.skips.get() > 0);
+    // The path has room for 36 frames in that time. Sharing it among frames that are all taken back in the end, few would arrive.
+    assert!(seen.len() > 12, "{seen:?}");
+    // How far it is behind does not grow: to send all of them would take 30 s.
+    let (early, late) = behind.split_at(behind.len() / 2);
+    assert!(late.iter().max() <= early.iter().max().map(|most| most + 30).as_ref(), "{behind:?}");
 }
 
 fn recorded(mut config: Config) -> Config {

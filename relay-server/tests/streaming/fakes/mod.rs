@@ -2,6 +2,7 @@
 
 pub mod agent;
 pub mod camera;
+pub mod path;
 pub mod viewer;
 
 use std::net::SocketAddr;
@@ -119,6 +120,8 @@ pub struct Relay {
     pub at: SocketAddr,
     pub root: RootFingerprint,
     pub shutdown: Shutdown,
+    /// The way that peers take from now on, if not the direct one.
+    pub way: Option<path::Proxy>,
     task: tokio::task::JoinHandle<()>,
 }
 
@@ -156,7 +159,7 @@ impl Relay {
         };
         let parts = Arc::new(Parts::new(&base, Arc::clone(&memory) as _, Arc::clone(&memory) as _));
         let task = tokio::spawn(accept::run(server, Arc::clone(&parts), shutdown.clone()));
-        Self { dir, parts, memory, at, root, shutdown, task }
+        Self { dir, parts, memory, at, root, shutdown, way: None, task }
     }
 
     /// A whole relay, with its archive and everything else.
@@ -172,7 +175,7 @@ impl Relay {
         let relay = relay_server::run::Relay::start(config, sockets, Clock::system(), shutdown.clone()).await.unwrap();
         let (parts, at, root) = (Arc::clone(&relay.parts), relay.address(), relay.base.authority.root().fingerprint);
         let task = tokio::spawn(async move { relay.ended().await.unwrap() });
-        Self { dir, parts, memory: Arc::default(), at, root, shutdown, task }
+        Self { dir, parts, memory: Arc::default(), at, root, shutdown, way: None, task }
     }
 
     /// Stops a whole relay and starts it again.
@@ -220,7 +223,8 @@ impl Relay {
     ) -> Result<(Endpoint, Connection), endpoint::ConnectError> {
         let client = tls::Client::new(Trust::Pinned(self.root), identity, alpn).unwrap();
         let endpoint = endpoint::client(transport).unwrap();
-        let relay = link::address::Relay::new("127.0.0.1", self.at.port()).unwrap();
+        let at = self.way.as_ref().map_or(self.at, |proxy| proxy.at);
+        let relay = link::address::Relay::new("127.0.0.1", at.port()).unwrap();
         let (connection, _) = endpoint::connect(&endpoint, &client, transport, &relay, PATIENCE).await?;
         Ok((endpoint, connection))
     }
