@@ -16,6 +16,10 @@ use wire::message::{Hello, MAX_CONTROL, Message};
 /// How long a relay may take to answer.
 pub const PATIENCE: Duration = Duration::from_secs(10);
 
+/// Frames that may be on their way or wait unread, one stream each: two seconds at 30 a second. Whoever shows them more slowly than they
+/// come is then behind by so much and no more, since the relay sees that it may send no further one, and skips to the newest group.
+const UNREAD: u32 = 64;
+
 /// A greeted connection.
 pub struct Relay {
     pub(crate) connection: Connection,
@@ -38,7 +42,7 @@ impl Relay {
     /// # Errors
     /// When the relay cannot be reached or trusted, or speaks another version.
     pub async fn connect(relay: &address::Relay, trust: Trust, fingerprint: Option<Fingerprint>) -> Result<Self, Error> {
-        let transport = Transport::VIEWER;
+        let transport = Transport { uni_streams: UNREAD, ..Transport::VIEWER };
         let tls = Client::new(trust, None, tls::PEER).or_exit(Code::Internal)?;
         let endpoint = endpoint::client(&transport).or_exit(Code::Unavailable)?;
         let (connection, root) = connect(&endpoint, &tls, &transport, relay, PATIENCE).await.map_err(|error| unreachable(&error))?;

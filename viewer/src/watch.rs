@@ -22,6 +22,9 @@ use crate::relay::{PATIENCE, Relay, refusal};
 /// Messages that wait for whoever shows them. More is not useful: when they are shown late, the relay skips to the newest group.
 const WAITING: usize = 16;
 
+/// Frames that are read ahead of that, at once: one whose packets are late must not hold up the next.
+const READING: usize = 8;
+
 /// The one subscription on a connection of ours.
 const SUBSCRIPTION: u32 = 1;
 
@@ -328,7 +331,7 @@ async fn read_streams(connection: Connection, sender: mpsc::Sender<Incoming>) {
     let mut readers = JoinSet::new();
     loop {
         tokio::select! {
-            stream = connection.accept_uni() => match stream {
+            stream = connection.accept_uni(), if readers.len() < READING => match stream {
                 Ok(stream) => {
                     readers.spawn(read_stream(stream, sender.clone()));
                 }
