@@ -20,6 +20,9 @@ use super::segment::{Entries, Entry, Fault, HEADER, HELD, REPEATED, Walk};
 /// Size of the entry of a receipt.
 const RECEIPT_ENTRY: u64 = 8 + 1 + 4 + 88 + 64;
 
+/// A file of which nothing reached the disk is not longer: the first thing after its beginning is a sync.
+const MAX_BEGUN: u64 = 1 << 20;
+
 /// What became of a segment.
 #[derive(Debug)]
 pub(super) enum Outcome {
@@ -45,7 +48,7 @@ impl Mender<'_> {
     /// [`Fault::Io`] when the disk fails. Otherwise it is no segment of this name and number, or damaged beyond use: it is left alone.
     pub(super) fn mend(&self, path: &Path, name: &Name, number: u64) -> Result<Outcome, Fault> {
         let length = std::fs::metadata(path)?.len();
-        if length <= u64::try_from(HEADER.len()).unwrap_or(0) && is_begun(path)? {
+        if length <= MAX_BEGUN && is_begun(path)? {
             self.disk.remove(path)?;
             return Ok(Outcome::Removed(length));
         }
@@ -79,9 +82,10 @@ impl Mender<'_> {
     }
 }
 
-/// Whether the file is the beginning of a header, or nothing.
+/// Whether nothing of the file ever reached the disk: it ends inside the header, or a power cut left zeros.
 fn is_begun(path: &Path) -> Result<bool, Fault> {
-    Ok(HEADER.starts_with(&std::fs::read(path)?))
+    let bytes = std::fs::read(path)?;
+    Ok(HEADER.starts_with(&bytes) || bytes.iter().all(|byte| *byte == 0))
 }
 
 /// What a closed segment holds, and how many of its entries are damaged; `None` if it is not closed. Signatures are not verified here:

@@ -179,7 +179,8 @@ impl Writer {
     /// The disk failed: storing stops until it works again. Live goes on.
     fn fail(&mut self, problem: String, unindexed: Vec<Closed>, now: Duration) {
         tracing::error!(
-            "storing stopped: {problem}. Live goes on; free the disk or repair it, storing is tried again by itself every {} s or sooner",
+            "storing in {} stopped: {problem}. Live goes on. Free the disk or repair it: storing is tried again by itself, at least every {} s",
+            self.tools.archive.display(),
             MAX_RETRY.as_secs()
         );
         add(&self.tools.counters.disk_errors, 1);

@@ -4,7 +4,8 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use wire::id::{CameraId, Digest};
+use wire::id::{CameraId, Digest, Micros};
+use wire::message::Message;
 
 use super::agent::{Agent, Shot};
 use super::faults::Faulty;
@@ -12,7 +13,6 @@ use super::rig::{Bench, Rig};
 use super::storing::stands_alone;
 use crate::archive::Place;
 use crate::archive::index::{Database, Index as _};
-use wire::id::Micros;
 
 /// Two cameras, several segments, a group over a border, a new epoch, backfill, retention.
 struct Story {
@@ -151,6 +151,24 @@ fn a_power_cut_at_any_operation_loses_nothing_that_was_told_durable() {
             if at % 2 == 0 { synced } else { synced + part % (length - synced + 1) }
         });
     });
+}
+
+#[test]
+fn a_record_and_its_grants_are_durable_before_the_first_frame_under_them_is_written() {
+    let (bench, disk) = (Bench::default(), Faulty::default());
+    let mut agent = Agent::new("front-door", 1, 1);
+    let mut rig = bench.open_on(Arc::new(disk.clone()));
+    for (frames, stream) in ["K", "eK", "eK"].into_iter().enumerate() {
+        let shots = agent.shoot(stream);
+        rig.store(&agent, &shots);
+        // The frame itself still waits in memory; with the next epoch it goes to disk, in front of that epoch's record.
+        let path = &bench.files("front-door")[0];
+        let written = std::fs::read(path).unwrap();
+        assert_eq!(disk.synced(path), u64::try_from(written.len()).unwrap());
+        let messages = super::storing::messages(&written);
+        assert!(matches!(&messages[messages.len() - 1], Message::Grants(grants) if grants.record == agent.record.digest()));
+        assert_eq!(messages.iter().filter(|message| matches!(message, Message::Frame { .. })).count(), frames);
+    }
 }
 
 #[test]

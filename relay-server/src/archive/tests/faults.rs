@@ -43,6 +43,11 @@ impl Faulty {
         self.0.lock().unwrap().sync_fails = true;
     }
 
+    /// How much of a file would outlast a power cut.
+    pub fn synced(&self, path: &Path) -> u64 {
+        self.0.lock().unwrap().synced.get(path).copied().unwrap_or(0)
+    }
+
     /// The power goes: what was not synced is gone, all of it or, per file, a part.
     pub fn cut_power(&self, part: impl Fn(&Path, u64, u64) -> u64) {
         let state = self.0.lock().unwrap();

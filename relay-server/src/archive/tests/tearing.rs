@@ -85,6 +85,7 @@ fn a_segment_torn_in_its_beginning_is_removed() {
     let open = Open::new();
     for length in (0..open.ends[4]).step_by(7) {
         open.expect(&open.bytes[..length], 0, &format!("{length} bytes"));
+        open.expect(&vec![0; length], 0, &format!("{length} zeros"));
     }
 }
 
