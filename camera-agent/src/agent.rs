@@ -323,6 +323,7 @@ async fn mind(mut watch: Watch, authorized: Authorized, progress: Arc<Progress>,
     let mut ticks = tokio::time::interval(WATCH);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut reported = Instant::now();
+    let mut before = progress.snapshot();
     loop {
         ticks.tick().await;
         match watch.poll() {
@@ -336,7 +337,7 @@ async fn mind(mut watch: Watch, authorized: Authorized, progress: Arc<Progress>,
         }
         if reported.elapsed() >= REPORT {
             reported = Instant::now();
-            status::report(&progress, publish.as_ref().map(Gauge::status));
+            before = status::report(&progress, &before, publish.as_ref().map(Gauge::status));
         }
     }
 }

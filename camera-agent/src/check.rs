@@ -220,11 +220,14 @@ fn detector(model: &dyn Model, size: Option<Size>, config: &Config, report: &mut
         Err(error) => report.error(Code::NoInput, error),
         Ok(took) => {
             report.fine(format!("looks for faces with {}, {} ms a picture here", model.name(), took.as_millis()));
-            if took >= config.detect.look_ahead {
-                let ahead = config.detect.look_ahead.as_millis();
+            // A picture that just missed one detection waits for the rest of it, and for the whole next one.
+            let needed = took * 2 + config.detect.every;
+            if needed > config.detect.look_ahead {
                 report.warn(format!(
-                    "the detector is slower than detect.look_ahead ({ahead} ms), so every picture would be masked whole: \
-                     set a smaller detect.width or a longer look_ahead"
+                    "a picture may wait {} ms for its detection here, and detect.look_ahead is {} ms: pictures without one in time are \
+                     masked whole. Set a smaller detect.width or a longer look_ahead",
+                    needed.as_millis(),
+                    config.detect.look_ahead.as_millis()
                 ));
             }
         }

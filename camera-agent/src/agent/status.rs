@@ -7,6 +7,9 @@ use crate::pipeline::{self, Progress};
 use crate::publish;
 use crate::timing::{Stage, Summary};
 
+/// More than one in so many pictures masked whole is worth a word.
+const MANY: u64 = 10;
+
 /// How an agent is at one moment.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Status {
@@ -39,8 +42,8 @@ impl Status {
     }
 }
 
-/// One line for the log.
-pub(super) fn report(progress: &Progress, publish: Option<publish::Status>) {
+/// One line for the log, and a word where the masks are not what the owner hopes for. Gives what `before` is the next time.
+pub(super) fn report(progress: &Progress, before: &pipeline::Snapshot, publish: Option<publish::Status>) -> pipeline::Snapshot {
     let now = progress.snapshot();
     let publish = publish.unwrap_or_default();
     let took: Vec<String> =
@@ -63,4 +66,13 @@ pub(super) fn report(progress: &Progress, publish: Option<publish::Status>) {
         median_ms = took.join(", "),
         "running"
     );
+    let (signed, whole) = (now.signed - before.signed, now.fail_closed - before.fail_closed);
+    if whole * MANY > signed {
+        tracing::warn!(
+            of = signed,
+            masked_whole = whole,
+            "many pictures were masked whole, since no detection came in time: a smaller detect.width or a longer detect.look_ahead helps"
+        );
+    }
+    now
 }
