@@ -158,8 +158,10 @@ impl<P> Planner<P> {
                     break;
                 }
                 let (at, size) = (meta.at, meta.size);
-                // Boxes in a picture of another size say nothing about this one.
-                let plan = if size == detection.size {
+                // Boxes in a picture of another size say nothing about this one, nor does what came after it alone: a face that has left
+                // by then was seen by nobody.
+                let vouched = meta.number == detection.number || faces.before;
+                let plan = if size == detection.size && vouched {
                     let claims = faces.claims(at, Grid::new(size, self.config.grid));
                     self.plan(size, Everything::No, &claims)
                 } else {
@@ -286,6 +288,11 @@ struct FaceMasks {
     /// Of the pictures that the tracker saw.
     size: Option<Size>,
     heard: Option<u64>,
+    /// The picture of the last detection was captured then.
+    last: Option<Instant>,
+    /// Whether the detection before the last one says what was there before it: in a picture of the same size, not longer ago than what it
+    /// found stays masked.
+    before: bool,
     held: HashMap<(u64, usize), Held>,
 }
 
@@ -299,7 +306,7 @@ struct Held {
 impl FaceMasks {
     fn new(config: Faces) -> Self {
         let tracker = Box::new(Straight::new(config.margin, config.hold));
-        Self { config, tracker, size: None, heard: None, held: HashMap::new() }
+        Self { config, tracker, size: None, heard: None, last: None, before: false, held: HashMap::new() }
     }
 
     /// Returns whether it is news.
@@ -312,6 +319,9 @@ impl FaceMasks {
             // Another size: what was where does not carry over.
             *self = Self { size: Some(detection.size), heard: self.heard, ..Self::new(self.config.clone()) };
         }
+        let reach = self.config.hold.max(self.config.look_ahead);
+        self.before = self.last.is_some_and(|last| detection.at.saturating_duration_since(last) <= reach);
+        self.last = Some(detection.at);
         let mut areas: Vec<Area> = detection.faces.iter().map(|found| found.area).collect();
         if areas.len() > MAX_FACES {
             areas = vec![Area { x: 0.0, y: 0.0, w: detection.size.width().into(), h: detection.size.height().into() }];

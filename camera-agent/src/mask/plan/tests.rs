@@ -91,10 +91,11 @@ fn a_picture_waits_for_a_detection_at_or_after_it() {
     let mut rig = Rig::new(Config::default());
     rig.push(0..=4);
     assert_eq!(rig.due(ms(200)), []);
+    rig.detect(0, &[]);
     rig.detect(2, &[face(100.0, 100.0)]);
     let due = rig.due(ms(200));
     assert_eq!(numbers(&due), [0, 1, 2]);
-    for release in &due {
+    for release in &due[1..] {
         assert!(hides(&release.plan, Label::FACE, face(100.0, 100.0)));
         assert_eq!((release.plan.fail_closed(), release.plan.detector()), (false, DetectorState::Ready));
         assert!(!whole(&release.plan, &[]));
@@ -137,7 +138,40 @@ fn a_detection_that_comes_too_late_helps_only_those_that_still_wait() {
     rig.detect(5, &[]);
     let second = rig.due(ms(40 * 3 + 250));
     assert_eq!(numbers(&second), [4, 5]);
-    assert!(second.iter().all(|release| release.plan.regions().is_empty()));
+    assert!(whole(&second[0].plan, &[]) && second[1].plan.regions().is_empty());
+}
+
+/// A face that was there until just before the detector's first word, or its first after a long silence, was seen by nobody.
+#[test]
+fn what_came_after_alone_vouches_for_nothing() {
+    let mut rig = Rig::new(Config { queue: 1000, ..Config::default() });
+    rig.push(0..=5);
+    rig.detect(5, &[]);
+    let first = rig.due(ms(200));
+    assert!(first[..5].iter().all(|release| whole(&release.plan, &[]) && release.plan.fail_closed()), "before the first detection");
+    assert!(first[5].plan.regions().is_empty(), "of its own picture it has spoken");
+
+    // The default hold is 1500 ms, which 37 pictures are within and 38 are not.
+    for (silence, vouched) in [(37, true), (38, false)] {
+        let mut rig = Rig::new(Config { queue: 1000, ..Config::default() });
+        rig.push(0..=silence);
+        rig.detect(0, &[]);
+        rig.detect(silence, &[]);
+        let due = rig.due(ms(0));
+        for release in &due[1..due.len() - 1] {
+            assert_eq!((release.plan.fail_closed(), whole(&release.plan, &[])), (!vouched, !vouched), "{silence}: {}", release.number);
+        }
+        assert!(due.last().unwrap().plan.regions().is_empty());
+    }
+
+    // Nor does a detection in a picture of another size before it.
+    let mut rig = Rig::new(Config::default());
+    rig.planner.push(Meta { number: 0, at: rig.start, size: size(320, 240) }, 0);
+    rig.push(1..=2);
+    rig.planner.detection(&Detection { number: 0, at: rig.start, size: size(320, 240), faces: Vec::new(), took: ms(80) });
+    rig.detect(2, &[]);
+    let due = rig.due(ms(0));
+    assert!(due[0].plan.regions().is_empty() && whole(&due[1].plan, &[]) && due[2].plan.regions().is_empty());
 }
 
 #[test]
@@ -201,6 +235,7 @@ fn the_detector_may_be_off_and_all_may_be_asked_for() {
 fn overload_drops_the_oldest_and_never_a_mask() {
     let mut rig = Rig::new(Config { queue: 3, ..Config::default() });
     rig.push(0..=9);
+    rig.detect(6, &[]);
     rig.detect(9, &[face(100.0, 100.0)]);
     let due = rig.due(ms(0));
     assert_eq!(numbers(&due), [7, 8, 9]);
