@@ -7,6 +7,9 @@ use wire::region::Region;
 
 use crate::picture::Picture;
 
+/// The area of the largest picture, in pixels: 8K UHD, the most that an agent captures. A file of a few bytes may claim 4 gigapixels.
+const MAX_AREA: usize = 7680 * 4320;
+
 /// Why a layer is no picture.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum Error {
@@ -78,6 +81,9 @@ impl Decoder {
     }
 
     fn jpeg(&mut self, width: u16, height: u16, bytes: &[u8]) -> Result<Picture, Error> {
+        if usize::from(width) * usize::from(height) > MAX_AREA {
+            return Err(Error::Mismatch("a larger one than any camera makes"));
+        }
         // The library writes as many samples as the file says, so the file must say what the buffer holds: size and 4:2:0 alike.
         let header = self.jpeg.read_header(bytes).map_err(broken)?;
         if (header.width, header.height) != (usize::from(width), usize::from(height)) {
@@ -149,6 +155,19 @@ mod tests {
         for end in 0..small.len() / 2 {
             // A torn file may show what it has, or nothing, but never ends the program.
             let _ = decoder.public(Codec::Jpeg, 64, 48, &small[..end]);
+        }
+    }
+
+    #[test]
+    fn a_small_file_that_claims_gigapixels_is_refused_before_anything_is_allocated() {
+        let mut decoder = Decoder::new().unwrap();
+        for (w, h) in [(7680, 4336), (65_500, 65_500)] {
+            let mut claimed = jpeg(64, 48, Subsamp::Sub2x2);
+            // Height and width stand five bytes behind the marker SOF0 (ITU-T T.81, B.2.2).
+            let frame = claimed.windows(2).position(|marker| marker == [0xff, 0xc0]).unwrap();
+            claimed[frame + 5..frame + 7].copy_from_slice(&u16::to_be_bytes(h));
+            claimed[frame + 7..frame + 9].copy_from_slice(&u16::to_be_bytes(w));
+            assert_eq!(decoder.public(Codec::Jpeg, w, h, &claimed), Err(Error::Mismatch("a larger one than any camera makes")));
         }
     }
 
