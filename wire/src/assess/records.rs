@@ -239,3 +239,47 @@ impl Records {
         self.list.iter().find(|known| known.record.digest() == digest)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ed25519_dalek::SigningKey;
+
+    use super::*;
+    use crate::epoch::{Link, SourceKind};
+    use crate::grants::GrantList;
+    use crate::id::CameraId;
+    use crate::label::Labels;
+    use crate::sign::SignedRecord;
+    use crate::verify::record;
+
+    #[test]
+    fn a_flood_of_anything_stays_within_its_bounds() {
+        let key = SigningKey::from_bytes(&[1; 32]);
+        let camera = CameraId(key.verifying_key().to_bytes());
+        let mut records = Records::new(Some(Fingerprint([2; 32])), Duration::ZERO);
+        let mut findings = Findings::new();
+        for number in 1..1000_u64 {
+            let stated = EpochRecord {
+                camera,
+                session: SessionId { number, nonce: [0; 16] },
+                link: Link::First,
+                epoch: 0,
+                source: SourceKind::Sample,
+                labels: Labels::default(),
+                detector: String::new(),
+                owners: Vec::new(),
+                viewers_version: 0,
+                viewers_digest: Digest::ZERO,
+                grants: Digest::ZERO,
+            };
+            let verified = record(SignedRecord::sign(&stated, &key).unwrap(), camera).unwrap();
+            let digest = verified.digest();
+            records.offer(&message::Grants { subscription: 0, record: digest, list: GrantList::default(), grants: Vec::new() });
+            if number % 2 == 0 {
+                records.add(verified, &mut findings, Duration::ZERO);
+                assert!(records.contains(digest));
+            }
+        }
+        assert_eq!((records.list.len(), records.early.len(), records.sessions.len()), (MAX_RECORDS, MAX_EARLY, MAX_SESSIONS));
+    }
+}

@@ -1,6 +1,12 @@
 //! Two frames, both signed, for one place: a camera that signs both, or whoever else has its key.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
+use ed25519_dalek::Signer as _;
+use wire::context::Context;
+use wire::frame::Frame;
+use wire::id::Digest;
 use wire::sign::SessionSigner;
 use wire::verdict::{Reason, Verdict};
 use wire::verify::Refusal;
@@ -120,5 +126,37 @@ fn a_forgery_in_front_of_the_true_frame_does_not_keep_it_out() {
         let outcome = stream.clone().insert(frame, forged).watch();
         let sequence = u64::try_from(frame).unwrap();
         outcome.is("K..K..", &[Reason::Refused { session: 1, sequence, refusal: Refusal::BadSignature }]);
+    }
+}
+
+#[test]
+fn nor_does_it_when_both_wait() {
+    let (told, _) = retold("K..K..", 9);
+    let stream = Stream::public(&[&told]);
+    for frame in 1..6 {
+        let forged = stream.clone().change(frame, |bytes| *bytes.last_mut().unwrap() ^= 1).frame(frame);
+        let outcome = stream.clone().swap(frame - 1, frame).insert(frame - 1, forged).watch();
+        let sequence = u64::try_from(frame).unwrap();
+        outcome.is("K..K..", &[Reason::Refused { session: 1, sequence, refusal: Refusal::BadSignature }]);
+    }
+}
+
+#[test]
+fn a_group_whose_number_does_not_rise() {
+    let camera = front_door();
+    let told = camera.session(1, "K.K.K.");
+    let number = |group: u64| {
+        let mut frame = Frame::decode(told.frames[4].bytes().clone()).unwrap();
+        frame.header.group = group;
+        frame.header.sequence = 9;
+        let context = Context { group, previous: Digest([7; 32]), ..Context::clone(frame.context.as_ref().unwrap()) };
+        let signed = frame.signed_bytes(&context, &frame.layer_digests(), context.previous);
+        frame.signature = camera.key.sign(&signed).to_bytes();
+        frame.context = Some(Arc::new(context));
+        Stream::public(&[&told]).push(Item::Frame { session: 1, bytes: frame.encode() }).watch()
+    };
+    number(3).is("K.K.K.GK", &[Reason::Missing { session: 1, first: 6, last: 8 }]);
+    for group in [1, 2] {
+        number(group).is("K.K.K.", &[Reason::Refused { session: 1, sequence: 9, refusal: Refusal::OtherGroup }]);
     }
 }

@@ -25,6 +25,28 @@ fn a_hold_that_overflows_lets_go_of_the_first() {
 }
 
 #[test]
+fn a_few_huge_frames_overflow_it_as_well() {
+    let camera = front_door();
+    let plan = Plan::new(1, "");
+    let mut session = camera.film(&plan);
+    let mut signer = wire::sign::SessionSigner::new(camera.key.clone(), plan.id());
+    let start = wire::sign::Start { codec: plan.codec, width: 640, height: 360, record: session.epochs[0].record.digest() };
+    for sequence in 0..11 {
+        let mut draft = crate::camera::draft(1, sequence, plan.start, Some(start));
+        draft.public = vec![0; 16 << 20].into();
+        session.frames.push(signer.sign(draft).unwrap());
+    }
+    let mut viewer =
+        Viewer::new(wire::assess::Config { patience: std::time::Duration::MAX, ..config(&camera, wire::assess::Mode::Range, None) });
+    let lossy = Stream::public(&[&session]).remove(1);
+    // The first, and then 128 MiB: eight that wait, and the ninth is too much.
+    lossy.0.iter().take(9).for_each(|item| viewer.take(item));
+    assert_eq!(viewer.assessor.delivered(), 1, "the control");
+    lossy.0.iter().skip(9).for_each(|item| viewer.take(item));
+    viewer.outcome().is("KGKKKKKKKKK", &[Reason::Missing { session: 1, first: 1, last: 1 }]);
+}
+
+#[test]
 fn made_up_frames_from_the_future_are_let_go_and_nothing_else_is_lost() {
     let session = front_door().session(1, "K..K..E");
     let stream = Stream::public(&[&session]);

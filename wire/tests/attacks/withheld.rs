@@ -140,3 +140,27 @@ fn a_flood_of_old_records_does_not_make_it_forgotten() {
     assert_eq!(outcome.verdict(), Verdict::Withheld);
     assert_eq!(session.epochs.len(), 2);
 }
+
+/// So many records of the camera's past that none of before is remembered but the one in use.
+fn flood() -> Stream {
+    let camera = front_door();
+    let epochs = (2..200).map(|epoch| camera.epoch(&crate::camera::Plan::new(1, ""), epoch));
+    Stream(epochs.map(|epoch| Item::Record(epoch.record)).collect())
+}
+
+#[test]
+fn a_flood_of_old_records_does_not_push_out_the_one_in_use() {
+    let session = front_door().session(1, "K..K..");
+    let stream = Stream::unlocked(&[&session], guard());
+    let after = Stream(stream.0[5..].to_vec());
+    stream.cut(3).then(flood()).then(after).watch_as(guard()).is_authentic("K..K..");
+}
+
+#[test]
+fn what_was_kept_back_is_not_forgotten_with_its_record() {
+    let (_, stream) = film();
+    let mut first_without = stream;
+    first_without.0.remove(1);
+    let outcome = first_without.pause(1000).then(flood()).watch_as(guard());
+    outcome.is("K..K..K..", &[Reason::NoGrantList { epoch: 0 }]);
+}
