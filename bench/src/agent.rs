@@ -1,0 +1,265 @@
+//! The agent: what each stage takes of one core for a picture of 1280 × 720 from the built-in sample, and where the bytes of a frame go.
+//!
+//! The stages run one after the other on this thread, each under its clock; in the agent they share the work of the same calls between
+//! three threads.
+
+use std::io::Write as _;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use camera_agent::capture::sample::{self, Sample};
+use camera_agent::capture::{Source as _, y4m};
+use camera_agent::detect::centerface::CenterFace;
+use camera_agent::detect::{Detection, Found, Model as _, Small};
+use camera_agent::encode::{self, Encoder};
+use camera_agent::mask::{self, Fill, Meta, Planner};
+use camera_agent::picture::{Area, Picture, Planes, Pool, Size};
+use camera_agent::sealing::{Authorized, EPOCH, Sealer, Terms};
+use camera_agent::session::Session;
+use camera_agent::sign::Signer;
+use camera_agent::viewers::Viewers;
+use cpu_time::ThreadTime;
+use ed25519_dalek::SigningKey;
+use wire::epoch::SourceKind;
+use wire::frame::{LayerKind, SignedFrame};
+use wire::label::Labels;
+
+use crate::figure::Figure;
+use crate::samples::Samples;
+use crate::{Place, Scale, clock};
+
+/// From one picture to the next.
+const INTERVAL: Duration = Duration::from_micros(33_333);
+
+/// What stands before a sealed layer's content in clear and in cipher: the commitment and the length.
+const SEALED_HEAD: usize = 32 + 4;
+
+/// Measures every stage.
+///
+/// # Errors
+/// When a stage refuses a picture.
+pub fn run(place: &Place, scale: Scale) -> anyhow::Result<Vec<Figure>> {
+    let (size, pictures) = match scale {
+        Scale::Full => (Size::new(1280, 720)?, 240),
+        Scale::Tiny => (Size::new(320, 192)?, 12),
+    };
+    let dir = tempfile::TempDir::with_prefix_in("celosia-bench-", &place.dir).context("no folder for the agent")?;
+    place.say("agent: convert");
+    let mut stages = Stages { convert: convert(dir.path(), size, pictures.min(60))?, ..Stages::default() };
+    place.say("agent: from the picture to the signed frame");
+    let bytes = Line::new(dir.path(), size)?.run(pictures, &mut stages)?;
+    Ok(figures(&stages, &bytes, size))
+}
+
+/// Milliseconds of one stage, by this thread's processor time and by the clock.
+#[derive(Debug, Default)]
+struct Stage {
+    cpu: Samples,
+    wall: Samples,
+}
+
+impl Stage {
+    fn time<T>(&mut self, work: impl FnOnce() -> T) -> T {
+        let (cpu, wall) = (ThreadTime::now(), Instant::now());
+        let result = work();
+        self.cpu.push(cpu.elapsed().as_secs_f64() * 1000.0);
+        self.wall.push(wall.elapsed().as_secs_f64() * 1000.0);
+        result
+    }
+
+    fn figure(&self, name: &str) -> Figure {
+        Figure::new(name, self.cpu.median(), "ms").note(format!("{:.2} ms by the clock", self.wall.median()))
+    }
+}
+
+#[derive(Debug, Default)]
+struct Stages {
+    convert: Stage,
+    copy: Stage,
+    detect: Stage,
+    plan: Stage,
+    mask: Stage,
+    encode: Stage,
+    seal: Stage,
+    sign: Stage,
+}
+
+/// Bytes of each frame, by part.
+#[derive(Debug, Default)]
+struct Bytes {
+    public: Samples,
+    sealed: Samples,
+    padding: Samples,
+    rest: Samples,
+    all: Samples,
+}
+
+impl Bytes {
+    /// `plain`: bytes of the sealed layers' content.
+    fn push(&mut self, frame: &SignedFrame, plain: usize) {
+        let length = |sealed: bool| {
+            let layers = frame.layers().iter().filter(|layer| matches!(layer.kind, LayerKind::Sealed(_)) == sealed);
+            layers.map(|layer| layer.present().map_or(0, bytes::Bytes::len)).sum::<usize>()
+        };
+        let count = frame.layers().iter().filter(|layer| layer.kind != LayerKind::Public).count();
+        let (all, public, sealed) = (frame.bytes().len(), length(false), length(true));
+        let padding = sealed.saturating_sub(plain + SEALED_HEAD * count);
+        for (samples, value) in [
+            (&mut self.public, public),
+            (&mut self.sealed, plain),
+            (&mut self.padding, padding),
+            (&mut self.rest, all.saturating_sub(public + plain + padding)),
+            (&mut self.all, all),
+        ] {
+            samples.push(value as f64);
+        }
+    }
+}
+
+/// What a source costs that does not deliver what the agent works on: Y4M in limited range, read from the page cache.
+fn convert(dir: &Path, size: Size, pictures: u64) -> anyhow::Result<Stage> {
+    let path = dir.join("clip.y4m");
+    let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
+    writeln!(file, "YUV4MPEG2 W{} H{} F30:1 C420jpeg XCOLORRANGE=LIMITED", size.width(), size.height())?;
+    let sample = Sample::open(sample::Config { size, interval: INTERVAL, faces: sample::MAX_FACES })?;
+    let pool = Pool::new(2);
+    for number in 0..4 {
+        file.write_all(b"FRAME\n")?;
+        for plane in sample.draw(number, &pool).planes() {
+            file.write_all(plane.samples)?;
+        }
+    }
+    file.into_inner().map_err(std::io::IntoInnerError::into_error)?;
+    let mut stream = y4m::Stream::open(y4m::Config { path: Some(path), pace: false, repeat: true })?;
+    let mut stage = Stage::default();
+    for _ in 0..pictures {
+        stage.time(|| stream.next(&pool))?.context("the clip ends")?;
+    }
+    Ok(stage)
+}
+
+/// The agent's stages behind the source.
+struct Line {
+    size: Size,
+    sample: Sample,
+    pool: Pool,
+    model: CenterFace,
+    planner: Planner<Picture>,
+    encoder: Box<dyn Encoder>,
+    sealer: Sealer,
+    signer: Signer,
+}
+
+impl Line {
+    fn new(dir: &Path, size: Size) -> anyhow::Result<Self> {
+        let session = Session::begin(dir)?;
+        let model = CenterFace::default();
+        let terms = Arc::new(Terms {
+            key: SigningKey::from_bytes(&[4; 32]),
+            session: session.id(),
+            link: session.link(),
+            source: SourceKind::Sample,
+            labels: Labels::default(),
+            detector: model.name(),
+        });
+        let authorized = Authorized::new(Arc::new(Viewers::nobody()));
+        Ok(Self {
+            size,
+            sample: Sample::open(sample::Config { size, interval: INTERVAL, faces: sample::MAX_FACES })?,
+            pool: Pool::new(32),
+            model,
+            planner: Planner::new(mask::Config::default()),
+            encoder: encode::Config::default().start()?,
+            sealer: Sealer::new(Arc::clone(&terms), authorized, EPOCH, Instant::now())?,
+            signer: Signer::new(&terms, session),
+        })
+    }
+
+    fn run(mut self, pictures: u64, stages: &mut Stages) -> anyhow::Result<Bytes> {
+        let begun = Instant::now();
+        let small_size = self.model.small(self.size);
+        let mut detector = self.model.load()?;
+        let mut small = Small::blank(self.size, small_size);
+        // The first detection prepares the network.
+        detector.detect(&small)?;
+        self.planner.detector_is(wire::frame::DetectorState::Ready);
+        let (mut every, mut bytes) = (1, Bytes::default());
+        for number in 0..pictures {
+            let at = begun + INTERVAL * u32::try_from(number)?;
+            let planes: Planes = self.sample.draw(number, &self.pool);
+            stages.copy.time(|| small.show(&planes, small_size))?;
+            let picture = Picture { number, captured_at: clock::now(), at, planes };
+            let mut detection = None;
+            if number.is_multiple_of(every) {
+                let found = stages.detect.time(|| detector.detect(&small))?;
+                every = pictures_between(stages.detect.cpu.median());
+                let faces = found.into_iter().map(|found| enlarged(found, self.size, small_size)).collect();
+                detection = Some(Detection { number, at, size: self.size, faces, took: Duration::ZERO });
+            }
+            let planner = &mut self.planner;
+            let releases = stages.plan.time(|| {
+                planner.push(Meta { number, at, size: self.size }, picture);
+                if let Some(detection) = &detection {
+                    planner.detection(detection);
+                }
+                planner.due(at)
+            });
+            for release in releases {
+                let fill = Fill::default();
+                let masked = stages.mask.time(|| mask::apply(release.picture, release.plan, fill, &self.pool))?;
+                let encoded = stages.encode.time(|| self.encoder.encode(&masked))?;
+                let plain = encoded.sealed.iter().map(|clear| clear.plaintext.len()).sum();
+                let group = self.signer.next_group();
+                let sealed = stages.seal.time(|| self.sealer.seal(encoded, group))?;
+                let signed = stages.sign.time(|| self.signer.sign(sealed))?;
+                bytes.push(&signed.frame, plain);
+            }
+        }
+        Ok(bytes)
+    }
+}
+
+/// Of so many pictures a detector that takes that many milliseconds looks at one.
+fn pictures_between(milliseconds: f64) -> u64 {
+    (milliseconds / (INTERVAL.as_secs_f64() * 1000.0)).ceil().max(1.0) as u64
+}
+
+/// Where that is in the picture itself.
+fn enlarged(found: Found, picture: Size, small: Size) -> Found {
+    let (across, down) = (ratio(picture.width(), small.width()), ratio(picture.height(), small.height()));
+    let Area { x, y, w, h } = found.area;
+    Found { area: Area { x: x * across, y: y * down, w: w * across, h: h * down }, ..found }
+}
+
+fn ratio(a: u16, b: u16) -> f32 {
+    f32::from(a) / f32::from(b)
+}
+
+fn figures(stages: &Stages, bytes: &Bytes, size: Size) -> Vec<Figure> {
+    let each = pictures_between(stages.detect.cpu.median());
+    let amortised = stages.detect.cpu.median() / each as f64;
+    // Planning is the mean: it comes in a lump, when a detection lets several pictures go.
+    let rest = [&stages.copy, &stages.mask, &stages.encode, &stages.seal, &stages.sign].map(|stage| stage.cpu.median());
+    let all = rest.iter().sum::<f64>() + stages.plan.cpu.mean() + amortised;
+    let kilobytes = |name: &str, samples: &Samples| Figure::new(name, samples.mean() / 1000.0, "kB");
+    let bare = Figure::new("header, regions, commitments, signature of a frame", bytes.rest.mean(), "bytes");
+    vec![
+        stages.convert.figure("convert (Y4M in limited range; the sample needs none)"),
+        stages.copy.figure("small copy for the detector"),
+        stages.detect.figure("one detection"),
+        Figure::new("detect, for each picture", amortised, "ms").note(format!("at 30 pictures/s it looks at one of {each}")),
+        Figure::new("plan the masks, mean", stages.plan.cpu.mean(), "ms"),
+        stages.mask.figure("mask"),
+        stages.encode.figure("encode both layers (JPEG)"),
+        stages.seal.figure("seal"),
+        stages.sign.figure("sign, and remember the frame"),
+        Figure::new("all stages of the sample, for each picture", all, "ms").note(format!("{size}, one core, processor time")),
+        kilobytes("frame", &bytes.all).note(format!("{} frames, three faces", bytes.all.count())),
+        kilobytes("public layer", &bytes.public),
+        kilobytes("sealed layers, their content", &bytes.sealed),
+        kilobytes("sealed layers, their padding", &bytes.padding),
+        bare,
+    ]
+}
