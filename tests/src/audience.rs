@@ -1,5 +1,6 @@
 //! A viewer that looks through the viewer's own library and writes down what it is shown.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use link::address;
@@ -12,10 +13,11 @@ use viewer::relay::Relay;
 use viewer::unlock::{Opened, Unlock};
 use viewer::watch::{Event, Options, Watch};
 use wire::frame::SignedFrame;
+use wire::grants::Grant;
 use wire::id::Micros;
 use wire::message::Span;
 use wire::verdict::{Report, Verdict};
-use wire::verify::Verified;
+use wire::verify::{Record, Verified};
 
 use crate::patience::{PATIENCE, within};
 use crate::person::Person;
@@ -30,6 +32,10 @@ pub struct Shown {
     pub place: Place,
     /// The verified frame.
     pub frame: Box<Verified<SignedFrame>>,
+    /// The record that it is sealed under.
+    pub record: Arc<Verified<Record>>,
+    /// Our own grants under it.
+    pub grants: Vec<Grant>,
     /// What was opened of it.
     pub opened: Opened,
     /// The picture with what was opened.
@@ -174,7 +180,7 @@ impl Audience {
                 assert!(broken.is_empty(), "{broken:?}");
                 let place = (frame.context().session.number, frame.header().sequence);
                 let picture = Luma::of_i420(picture.width.into(), picture.height.into(), &picture.samples);
-                self.shown.push(Shown { place, frame, opened, picture, lifted: lifted.len() });
+                self.shown.push(Shown { place, frame, record, grants, opened, picture, lifted: lifted.len() });
             }
             Ok(Some(Event::Gap(reason))) => self.gaps.push(reason.to_string()),
             Ok(Some(Event::Skipped { .. })) => self.skips += 1,

@@ -28,15 +28,30 @@ pub struct EvilAgent {
 impl EvilAgent {
     /// Connects, greets and publishes.
     pub async fn connect(relay: &Relay, root: RootFingerprint, identity: &Identity, camera: Camera) -> Self {
+        match Self::greet(relay, root, identity, camera).await {
+            Ok(mut agent) => {
+                agent.say(&Message::Publish { subscription: SUBSCRIPTION }).await;
+                agent
+            }
+            Err(other) => panic!("the relay does not greet: {other:?}"),
+        }
+    }
+
+    /// Connects and greets.
+    ///
+    /// # Errors
+    /// What the relay says instead of a greeting.
+    pub async fn greet(relay: &Relay, root: RootFingerprint, identity: &Identity, camera: Camera) -> Result<Self, Option<Message>> {
         let client = tls::Client::new(Trust::Pinned(root), Some(identity), tls::PEER).unwrap();
         let endpoint = endpoint::client(&Transport::AGENT).unwrap();
         let (connection, _) = endpoint::connect(&endpoint, &client, &Transport::AGENT, relay, PATIENCE).await.unwrap();
         let (send, receive) = connection.open_bi().await.unwrap();
         let mut agent = Self { camera, connection, send, receive, _endpoint: endpoint };
         agent.say(&Message::Hello(Hello::new(None))).await;
-        assert!(matches!(agent.hear().await, Some(Message::Hello(_))), "the relay greets");
-        agent.say(&Message::Publish { subscription: SUBSCRIPTION }).await;
-        agent
+        match agent.hear().await {
+            Some(Message::Hello(_)) => Ok(agent),
+            other => Err(other),
+        }
     }
 
     /// Says something on the control stream.

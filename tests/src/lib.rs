@@ -3,7 +3,8 @@
 //! In reading order: how long a test waits ([`patience`]); pictures, how alike they are, and how one is searched for in bytes ([`picture`],
 //! [`search`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
 //! what an honest agent sees ([`source`], [`detector`]); who looks
-//! ([`audience`]); all of them together ([`world`]); and the real programs ([`program`]).
+//! ([`audience`]); all of them together ([`world`]); and the real programs ([`program`],
+//! [`site`]), on disks that may be full ([`disk`]).
 //!
 //! A fake that cannot do its work fails the test, so everything here panics where a program would return an error.
 
@@ -29,4 +30,6 @@ pub mod source;
 pub mod audience;
 pub mod world;
 
+pub mod disk;
 pub mod program;
+pub mod site;

@@ -88,17 +88,6 @@ impl Program {
         Self { command, logs: logs.to_owned(), name: name.to_owned(), input: None }
     }
 
-    /// With these limits set by a shell (`ulimit`), say.
-    #[must_use]
-    pub fn under(self, shell: &str) -> Self {
-        let program = self.command.get_program().to_owned();
-        let mut command = Command::new("sh");
-        command.arg("-c").arg(format!("{shell}; exec \"$0\" \"$@\"")).arg(program);
-        command.current_dir(&self.logs).env_clear().envs(self.command.get_envs().filter_map(|(key, value)| Some((key, value?))));
-        command.stdin(Stdio::null());
-        Self { command, ..self }
-    }
-
     /// With an argument.
     #[must_use]
     pub fn arg(mut self, argument: impl AsRef<std::ffi::OsStr>) -> Self {
@@ -125,6 +114,13 @@ impl Program {
     pub fn input(mut self, input: &[u8]) -> Self {
         self.command.stdin(Stdio::piped());
         self.input = Some(input.to_vec());
+        self
+    }
+
+    /// With a standard input that stays open and says nothing.
+    #[must_use]
+    pub fn silent_input(mut self) -> Self {
+        self.command.stdin(Stdio::piped());
         self
     }
 
@@ -195,6 +191,11 @@ impl Running {
     pub fn signal(&self, signal: &str) {
         let sent = Command::new("kill").arg(format!("-{signal}")).arg(self.id().to_string()).status().unwrap();
         assert!(sent.success(), "kill -{signal} {}", self.name);
+    }
+
+    /// Waits until it is gone, however it goes.
+    pub fn wait(&mut self) -> ExitStatus {
+        self.child.as_mut().unwrap().wait().unwrap()
     }
 
     /// How it ended, if it has.

@@ -202,9 +202,10 @@ impl World {
         }
     }
 
-    /// Everything that was recorded of a camera by now.
+    /// Everything that was recorded of a camera by now, and may be seen by everybody.
     pub async fn recording(&self, name: &str, person: Option<&Person>) -> Audience {
-        let mut audience = self.watch(Ask { person, ..Ask::all(name) }).await;
+        let span = last(Duration::from_secs(3000));
+        let mut audience = self.watch(Ask { person, span, ..Ask::live(name) }).await;
         audience.to_the_end().await;
         assert_eq!(audience.error, None);
         audience
