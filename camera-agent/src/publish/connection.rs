@@ -46,13 +46,20 @@ impl Feed {
         Self { receiver, shared, pending: VecDeque::new(), needs_key: true, patience }
     }
 
-    /// A new connection begins with a new group: what waited is too old.
+    /// A new connection begins with a new group. What waited goes ahead while it is fresh, so that a camera that has just started leaves no
+    /// gap at its session's beginning; what is too old is dropped.
     fn begin(&mut self) {
-        let mut waited = self.pending.drain(..).count();
-        while let Some(popped) = self.receiver.try_pop() {
-            waited += usize::from(matches!(popped, Popped::Item(_)));
+        while self.pending.len() < WAITING.items {
+            match self.receiver.try_pop() {
+                Some(Popped::Item(item)) => self.pending.push_back(item),
+                Some(Popped::Skipped(_)) => {}
+                None => break,
+            }
         }
-        self.shared.offline(u64::try_from(waited).unwrap_or(u64::MAX));
+        let fresh = |waiting: &Waiting| waiting.signed.frame.header().flags.key && waiting.since.elapsed() <= self.patience;
+        let old = self.pending.iter().position(fresh).unwrap_or(self.pending.len());
+        self.pending.drain(..old);
+        self.shared.offline(u64::try_from(old).unwrap_or(u64::MAX));
         self.needs_key = true;
         self.shared.wish_key();
     }

@@ -136,6 +136,20 @@ async fn a_group_is_a_stream_behind_its_record_and_grants() {
 }
 
 #[tokio::test]
+async fn what_was_signed_while_connecting_is_sent() {
+    let fake = Fake::new();
+    let (_publisher, mut inlet) = Publisher::start(Config { patience: SOON, ..config(&fake) }, Shutdown::new()).unwrap();
+    let frames = Camera::new(1000).frames("KpKp");
+    frames.clone().into_iter().for_each(|frame| inlet.send(frame));
+    drop(inlet);
+    let mut agent = Agent::greet(&fake).await;
+    assert_eq!(agent.announced().await, frames[0].announcement.digest);
+    let groups = [agent.group().await, agent.group().await];
+    assert_eq!(groups.iter().map(Vec::len).sum::<usize>(), 4, "the session begins with its first frame");
+    assert!(groups.contains(&bytes(&frames[..2])) && groups.contains(&bytes(&frames[2..])));
+}
+
+#[tokio::test]
 async fn after_a_loss_live_begins_anew() {
     let fake = Fake::new();
     let (publisher, mut inlet) = Publisher::start(config(&fake), Shutdown::new()).unwrap();
