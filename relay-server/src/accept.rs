@@ -25,7 +25,7 @@ use wire::message::Reason;
 
 /// Accepts peers on an endpoint until the shutdown drains, and then until everybody was told, at most [`DRAIN`].
 pub async fn run(endpoint: Endpoint, parts: Arc<Parts>, shutdown: Shutdown) {
-    let door = Arc::new(Door::new(&parts.config.limits, Arc::clone(&parts)));
+    let door = Door::new(&parts.config.limits, Arc::clone(&parts.handshakes), Arc::clone(&parts.counters));
     let mut peers = JoinSet::new();
     loop {
         tokio::select! {

@@ -20,7 +20,7 @@ use tokio::time::{sleep, timeout};
 use wire::id::{CameraId, Name};
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused, Span, Subscribe};
 
-pub use range::{History, Reader, Recorded, Unreadable};
+pub use range::{Asked, History, Reader, Recorded, Unreadable};
 
 use crate::access::{self, Viewer};
 use crate::control::{self, Control, Silence, refused};

@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use wire::frame::SignedFrame;
-use wire::id::{CameraId, Micros};
+use wire::id::CameraId;
 use wire::message;
 use wire::verify::Verified;
 
 use super::Archive;
 use super::range::{Asked, Cause, Item};
 use super::segment::HELD;
-use crate::serve::{History, Reader, Recorded, Unreadable};
+use crate::serve::{self, History, Reader, Recorded, Unreadable};
 use crate::verify::{Epoch, Full, Store};
 
 impl Store for Archive {
@@ -39,12 +39,13 @@ impl History for Archive {
         whole(&found).ok().map(Arc::new)
     }
 
-    fn range(&self, camera: CameraId, from: Micros, to: Micros) -> Result<Reader, Unreadable> {
+    fn range(&self, camera: CameraId, asked: serve::Asked) -> Result<Reader, Unreadable> {
         let unreadable = move |error| {
             tracing::error!(%camera, "a range cannot be read: {error}");
             Unreadable
         };
-        let range = Self::range(self, camera, Asked { from, to, key_frames_only: false }).map_err(unreadable)?;
+        let serve::Asked { from, to, key_frames_only } = asked;
+        let range = Self::range(self, camera, Asked { from, to, key_frames_only }).map_err(unreadable)?;
         Ok(Box::new(range.filter_map(move |item| item.map_err(unreadable).and_then(recorded).transpose())))
     }
 }

@@ -38,6 +38,17 @@ pub enum Recorded {
     },
 }
 
+/// Which part of a camera's past.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Asked {
+    /// What was captured at this instant or later,
+    pub from: Micros,
+    /// and not after this one.
+    pub to: Micros,
+    /// Only key frames.
+    pub key_frames_only: bool,
+}
+
 /// A reader of one range; its calls block on the disk.
 pub type Reader = Box<dyn Iterator<Item = Result<Recorded, Unreadable>> + Send>;
 
@@ -51,11 +62,11 @@ pub trait History: Send + Sync + 'static {
     /// The newest epoch of a camera, if anything of it was recorded.
     fn newest_epoch(&self, camera: CameraId) -> Option<Arc<Epoch>>;
 
-    /// What was captured from one instant to another, both included.
+    /// What is asked for, in the camera's order.
     ///
     /// # Errors
     /// When it cannot be read.
-    fn range(&self, camera: CameraId, from: Micros, to: Micros) -> Result<Reader, Unreadable>;
+    fn range(&self, camera: CameraId, asked: Asked) -> Result<Reader, Unreadable>;
 }
 
 /// A camera as the operator's CA introduces it.
@@ -97,7 +108,8 @@ impl Replay {
 
     /// Sends the range to its end.
     pub(super) async fn run(mut self, from: Micros, to: Micros, permits: Permits) -> End {
-        let end = match self.send(from, to).await {
+        let asked = Asked { from, to, key_frames_only: self.wanted.key_frames_only };
+        let end = match self.send(asked).await {
             Ok(()) => End::Done,
             Err(end) => end,
         };
@@ -105,9 +117,9 @@ impl Replay {
         end
     }
 
-    async fn send(&mut self, from: Micros, to: Micros) -> Result<(), End> {
+    async fn send(&mut self, asked: Asked) -> Result<(), End> {
         let (history, camera) = (Arc::clone(&self.parts.history), self.camera.id);
-        let mut reader = self.read(move || history.range(camera, from, to)).await??;
+        let mut reader = self.read(move || history.range(camera, asked)).await??;
         let stream = timeout(RANGE_WRITE, self.connection.open_uni()).await.map_err(|_| End::Gone)?.map_err(|_| End::Gone)?;
         let mut stream = Taken(Some(stream));
         self.introduce(&mut stream).await?;
@@ -155,7 +167,6 @@ impl Replay {
                     stream.say(&Message::Grants(epoch.message_for(subscription, self.wanted.recipient))).await?;
                 }
             }
-            Recorded::Frame(frame) if self.wanted.key_frames_only && !frame.header().flags.key => {}
             Recorded::Frame(frame) => {
                 self.pace.wait(frame.header().captured_at).await;
                 let bytes = match self.wanted.layers {

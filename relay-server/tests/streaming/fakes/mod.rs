@@ -27,12 +27,12 @@ use relay_server::pki::authority::Authority;
 use relay_server::pki::request::Request;
 use relay_server::roster::Roster;
 use relay_server::run::{Base, Sockets};
-use relay_server::serve::{History, Reader, Recorded, Unreadable};
+use relay_server::serve::{Asked, History, Reader, Recorded, Unreadable};
 use relay_server::verify::{Epoch, Full, Place, Store};
 use relay_server::{accept, limits};
 use tempfile::TempDir;
 use wire::frame::SignedFrame;
-use wire::id::{CameraId, Micros, Name};
+use wire::id::{CameraId, Name};
 use wire::message;
 use wire::verify::Verified;
 
@@ -95,7 +95,7 @@ impl History for Memory {
         })
     }
 
-    fn range(&self, camera: CameraId, from: Micros, to: Micros) -> Result<Reader, Unreadable> {
+    fn range(&self, camera: CameraId, asked: Asked) -> Result<Reader, Unreadable> {
         let mut kept = self.of(camera);
         // Groups come in any order; a recording has the camera's.
         kept.sort_by_key(|kept| match kept {
@@ -105,7 +105,9 @@ impl History for Memory {
         let recorded = kept.into_iter().filter_map(move |kept| match kept {
             Kept::Epoch(epoch) => Some(Ok(Recorded::Epoch(epoch))),
             Kept::Frame(frame) => {
-                let inside = (from..=to).contains(&frame.header().captured_at);
+                let header = frame.header();
+                let wanted = header.flags.key || !asked.key_frames_only;
+                let inside = wanted && (asked.from..=asked.to).contains(&header.captured_at);
                 inside.then(|| Ok(Recorded::Frame(Box::new(Verified::clone(&frame)))))
             }
         });

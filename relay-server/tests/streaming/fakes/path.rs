@@ -74,9 +74,8 @@ async fn carry(
             if free > now + path.queue {
                 continue;
             }
-            if path.rate > 0 {
-                free = free.max(now) + Duration::from_micros(1_000_000 * length as u64 / path.rate);
-            }
+            let takes = (1_000_000 * length as u64).checked_div(path.rate);
+            free = free.max(now) + Duration::from_micros(takes.unwrap_or(0));
             let _ = sender.send((free.max(now) + path.delay, buffer[..length].to_vec()));
         }
     };
