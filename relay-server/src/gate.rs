@@ -18,9 +18,16 @@ impl From<IpAddr> for Origin {
     }
 }
 
+/// How often in [`PERIOD`] one address may come in, for each place that it has: 256 times a minute with 64 places, then about four times a
+/// second. Else a single address that comes and goes would use up the handshakes of everybody.
+const VISITS: u32 = 4;
+
+/// The time in which it may.
+const PERIOD: Duration = Duration::from_secs(60);
+
 /// Counts who is in. Clones share the count.
 #[derive(Debug, Clone)]
-pub struct Gate(Arc<Mutex<Counts>>);
+pub struct Gate(Arc<Mutex<Counts>>, Arc<Rate<Origin>>);
 
 #[derive(Debug)]
 struct Counts {
@@ -37,7 +44,7 @@ pub enum Closed {
     /// As many are in as fit.
     #[error("the relay is full")]
     Full,
-    /// As many are in from there as may come from one address.
+    /// As many are in from there as may come from one address, or came in too short a time.
     #[error("too many connections from one address")]
     Origin,
 }
@@ -50,10 +57,11 @@ pub struct Pass {
 }
 
 impl Gate {
-    /// Lets in `most` altogether, and `most_per_origin` from one address.
+    /// Lets in `most` altogether, and `most_per_origin` from one address, four times as many a minute.
     #[must_use]
     pub fn new(most: u32, most_per_origin: u32) -> Self {
-        Self(Arc::new(Mutex::new(Counts { most, most_per_origin, all: 0, of: HashMap::new() })))
+        let visits = Rate::new(most_per_origin.saturating_mul(VISITS), PERIOD, usize::try_from(most).unwrap_or(usize::MAX));
+        Self(Arc::new(Mutex::new(Counts { most, most_per_origin, all: 0, of: HashMap::new() })), Arc::new(visits))
     }
 
     /// Lets one in.
@@ -61,6 +69,10 @@ impl Gate {
     /// # Errors
     /// When a bound is reached.
     pub fn enter(&self, from: IpAddr) -> Result<Pass, Closed> {
+        self.enter_at(from, Instant::now())
+    }
+
+    fn enter_at(&self, from: IpAddr, now: Instant) -> Result<Pass, Closed> {
         let origin = Origin::from(from);
         let mut counts = self.counts();
         if counts.all >= counts.most {
@@ -69,6 +81,7 @@ impl Gate {
         if counts.of.get(&origin).is_some_and(|count| *count >= counts.most_per_origin) {
             return Err(Closed::Origin);
         }
+        self.1.attempt(origin, now).map_err(|_| Closed::Origin)?;
         counts.all += 1;
         *counts.of.entry(origin).or_default() += 1;
         drop(counts);
@@ -162,6 +175,17 @@ mod tests {
         drop(first);
         let _again = gate.enter(ip("192.0.2.1")).unwrap();
         assert_eq!(gate.inside(), 3);
+    }
+
+    #[test]
+    fn one_address_that_comes_and_goes_leaves_turns_for_others() {
+        let gate = Gate::new(100, 2);
+        let start = Instant::now();
+        let visits = |from: &str, now| (0..100).filter(|_| gate.enter_at(ip(from), now).is_ok()).count();
+        assert_eq!(visits("192.0.2.1", start), 8, "four times two places");
+        assert_eq!(visits("192.0.2.2", start), 8, "another address has its own turns");
+        assert_eq!(visits("192.0.2.1", start + Duration::from_secs(15)), 2);
+        assert_eq!(visits("192.0.2.1", start + Duration::from_secs(100)), 8);
     }
 
     #[test]
