@@ -101,7 +101,7 @@ impl fmt::Display for Error {
         // Several lines (a list of problems) stay several lines, each marked.
         for (position, line) in self.message.lines().enumerate() {
             let newline = if position > 0 { "\n" } else { "" };
-            write!(f, "{newline}error: {line}")?;
+            write!(f, "{newline}error: {}", shown(line))?;
         }
         if let Some(help) = &self.help {
             write!(f, "\nhelp: {help}")?;
@@ -111,6 +111,12 @@ impl fmt::Display for Error {
 }
 
 impl StdError for Error {}
+
+/// A line as a terminal may be sent it: a peer's own words may be in it, and must not move the cursor or turn the direction of writing.
+fn shown(line: &str) -> String {
+    let harmless = |c: char| !c.is_control() && !matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    line.chars().map(|c| if harmless(c) { c } else { ' ' }).collect()
+}
 
 /// Gives any error its exit code, on the way up to `main`.
 pub trait OrExit<T> {
@@ -165,6 +171,8 @@ mod tests {
         let error = Err::<(), _>(Outer(cause())).or_exit_with(Code::NotAllowed, "chmod 600 it").map_err(|e| (e.code, e.to_string()));
         assert_eq!(error, Err((Code::NotAllowed, "error: the key file cannot be read: permission denied\nhelp: chmod 600 it".to_owned())));
         assert_eq!(Error::new(Code::Usage, "one\ntwo").to_string(), "error: one\nerror: two");
+        let evil = Error::new(Code::Data, "the relay said \u{1b}[2J\u{9b}31m\u{202e}x\r");
+        assert_eq!(evil.to_string(), "error: the relay said  [2J 31m x ");
         assert_eq!(Code::of_input(&cause()), Code::NotAllowed);
         assert_eq!(Code::of_output(&io::ErrorKind::NotFound.into()), Code::CannotCreate);
         assert_eq!(Code::Usage as u8, 64);
