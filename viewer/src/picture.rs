@@ -103,23 +103,18 @@ impl Picture {
         Ok(rgb)
     }
 
-    /// Writes it as a PNG, complete or not at all.
+    /// Writes it as a PNG, complete or not at all; for everybody to read ([`link::file::READABLE`]), or, where it may show what is masked
+    /// for others, for its owner alone ([`link::file::PRIVATE`]).
     ///
     /// # Errors
     /// When it cannot be converted or written.
-    pub fn write_png(&self, path: &Path) -> Result<(), Error> {
+    pub fn write_png(&self, path: &Path, mode: u32) -> Result<(), Error> {
         let rgb = self.to_rgb()?;
         let mut png = Vec::new();
         let encoder = image::codecs::png::PngEncoder::new(&mut png);
         image::ImageEncoder::write_image(encoder, &rgb, self.width.into(), self.height.into(), image::ExtendedColorType::Rgb8)
             .map_err(|error| Error::Convert(error.to_string()))?;
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut file = tempfile::NamedTempFile::new_in(folder)?;
-        io::Write::write_all(&mut file, &png)?;
-        // A picture is for whoever may read the folder, as any file that a program writes.
-        #[cfg(unix)]
-        std::fs::set_permissions(file.path(), std::os::unix::fs::PermissionsExt::from_mode(0o644))?;
-        file.persist(path).map_err(|error| error.error)?;
+        link::file::replace(path, &png, mode)?;
         Ok(())
     }
 }

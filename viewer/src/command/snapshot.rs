@@ -14,6 +14,7 @@ use super::target::{Ask, Target, judge};
 use super::{Accept, Unlocking};
 use crate::home::Home;
 use crate::show::Status;
+use crate::show::output::mode;
 
 /// Save one picture.
 #[derive(Debug, Args)]
@@ -52,7 +53,8 @@ impl Snapshot {
             crate::picture::Error::Write(error) => Code::of_output(error),
             crate::picture::Error::Convert(_) => Code::Data,
         };
-        shown.picture.write_png(&self.out).map_err(|error| Error::new(code(&error), format!("{}: {error}", self.out.display())))?;
+        let written = shown.picture.write_png(&self.out, mode(self.unlocking.unlock));
+        written.map_err(|error| Error::new(code(&error), format!("{}: {error}", self.out.display())))?;
         if self.json {
             println!("{}", json!({"file": self.out, "camera": target.camera_id().to_string(), "status": status.json(&report)}));
         } else {

@@ -59,8 +59,8 @@ impl Command {
         }
         let span = span(self.from, self.to)?;
         let mut output = match (&self.out, &self.y4m) {
-            (Some(folder), _) => Output::folder(folder).map_err(|error| cannot(folder, &error))?,
-            (None, Some(file)) => Output::y4m(file).map_err(|error| cannot(file, &error))?,
+            (Some(folder), _) => Output::folder(folder, self.unlocking.unlock).map_err(|error| cannot(folder, &error))?,
+            (None, Some(file)) => Output::y4m(file, self.unlocking.unlock).map_err(|error| cannot(file, &error))?,
             (None, None) => Output::Nothing,
         };
         let pace = percent(self.speed)?;

@@ -1,9 +1,11 @@
 //! Where composed pictures go: a folder of PNGs, or Y4M for other programs.
 
-use std::fs::File;
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::{OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use link::file;
 use wire::id::Micros;
 use y4m::{Colorspace, Encoder, Frame, Ratio, VendorExtensionString};
 
@@ -44,8 +46,8 @@ impl From<y4m::Error> for OutputError {
 pub enum Output {
     /// Counts them, and shows none.
     Nothing,
-    /// `session-sequence.png` in a folder.
-    Folder(PathBuf),
+    /// `session-sequence.png` in a folder, with these permissions.
+    Folder(PathBuf, u32),
     /// Y4M (4:2:0, JPEG siting).
     Y4m(Y4m),
 }
@@ -54,28 +56,28 @@ impl std::fmt::Debug for Output {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::Nothing => "Nothing",
-            Self::Folder(_) => "Folder",
+            Self::Folder(..) => "Folder",
             Self::Y4m(_) => "Y4m",
         })
     }
 }
 
 impl Output {
-    /// PNGs in this folder, which is made if it is missing.
+    /// PNGs in this folder, which is made if it is missing; `private` for the owner's eyes alone.
     ///
     /// # Errors
     /// When it cannot be made.
-    pub fn folder(path: &Path) -> io::Result<Self> {
+    pub fn folder(path: &Path, private: bool) -> io::Result<Self> {
         std::fs::create_dir_all(path)?;
-        Ok(Self::Folder(path.to_owned()))
+        Ok(Self::Folder(path.to_owned(), mode(private)))
     }
 
-    /// Y4M into this file, or to standard output for `-`. Not buffered: every frame is a few large pieces, and no error may hide in a buffer.
+    /// Y4M into this file, or to standard output for `-`; `private` for the owner's eyes alone. Not buffered: every frame is a few large pieces, and no error may hide in a buffer.
     ///
     /// # Errors
     /// When the file cannot be created.
-    pub fn y4m(path: &Path) -> io::Result<Self> {
-        let out: Box<dyn Write + Send> = if path == Path::new("-") { Box::new(io::stdout()) } else { Box::new(File::create(path)?) };
+    pub fn y4m(path: &Path, private: bool) -> io::Result<Self> {
+        let out: Box<dyn Write + Send> = if path == Path::new("-") { Box::new(io::stdout()) } else { Box::new(create(path, private)?) };
         Ok(Self::Y4m(Y4m { out: Some(out), first: None, encoder: None, size: (0, 0) }))
     }
 
@@ -86,9 +88,9 @@ impl Output {
     pub fn put(&mut self, place: (u64, u64), captured_at: Micros, picture: Picture) -> Result<(), OutputError> {
         match self {
             Self::Nothing => Ok(()),
-            Self::Folder(folder) => {
+            Self::Folder(folder, mode) => {
                 let (session, sequence) = place;
-                Ok(picture.write_png(&folder.join(format!("{session:06}-{sequence:09}.png")))?)
+                Ok(picture.write_png(&folder.join(format!("{session:06}-{sequence:09}.png")), *mode)?)
             }
             Self::Y4m(y4m) => y4m.put(captured_at, picture),
         }
@@ -100,10 +102,25 @@ impl Output {
     /// When it cannot be written.
     pub fn finish(self) -> Result<(), OutputError> {
         match self {
-            Self::Nothing | Self::Folder(_) => Ok(()),
+            Self::Nothing | Self::Folder(..) => Ok(()),
             Self::Y4m(y4m) => y4m.finish(),
         }
     }
+}
+
+/// What was unlocked is for whoever unlocked it; what everybody may watch, everybody may read.
+#[must_use]
+pub const fn mode(private: bool) -> u32 {
+    if private { file::PRIVATE } else { file::READABLE }
+}
+
+fn create(path: &Path, private: bool) -> io::Result<File> {
+    let out = File::options().write(true).create(true).truncate(true).mode(mode(private)).open(path)?;
+    // One that was there keeps its permissions otherwise; a pipe or a device has its own.
+    if private && out.metadata()?.is_file() {
+        out.set_permissions(Permissions::from_mode(mode(private)))?;
+    }
+    Ok(out)
 }
 
 /// A Y4M stream. Its header carries a frame rate, so it is written when the second picture tells one.
@@ -179,7 +196,7 @@ mod tests {
     fn y4m_carries_every_picture_at_the_cameras_rate() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("out.y4m");
-        let mut output = Output::y4m(&path).unwrap();
+        let mut output = Output::y4m(&path, false).unwrap();
         for n in 0..3u8 {
             let mut picture = Picture::new(6, 5);
             picture.samples.fill(n);
@@ -199,7 +216,7 @@ mod tests {
     #[test]
     fn a_new_size_ends_a_y4m_stream_with_a_sentence() {
         let folder = tempfile::tempdir().unwrap();
-        let mut output = Output::y4m(&folder.path().join("out.y4m")).unwrap();
+        let mut output = Output::y4m(&folder.path().join("out.y4m"), false).unwrap();
         for width in [6, 6] {
             output.put((1, 0), Micros(0), Picture::new(width, 4)).unwrap();
         }
@@ -210,9 +227,26 @@ mod tests {
     #[test]
     fn a_folder_holds_one_png_a_frame() {
         let folder = tempfile::tempdir().unwrap();
-        let mut output = Output::folder(&folder.path().join("new")).unwrap();
+        let mut output = Output::folder(&folder.path().join("new"), false).unwrap();
         output.put((2, 7), Micros(0), Picture::new(6, 5)).unwrap();
         let read = image::open(folder.path().join("new/000002-000000007.png")).unwrap();
         assert_eq!((read.width(), read.height()), (6, 5));
+    }
+
+    #[test]
+    fn what_is_unlocked_is_for_its_owner_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let of = |path: &Path| std::fs::metadata(path).unwrap().permissions().mode() & 0o777;
+        for (private, readable) in [(true, false), (false, true)] {
+            let mut output = Output::folder(folder.path(), private).unwrap();
+            output.put((2, 7), Micros(0), Picture::new(6, 5)).unwrap();
+            assert_eq!(of(&folder.path().join("000002-000000007.png")) & 0o077 != 0, readable);
+        }
+        // Also where a file that all may read was there before.
+        let path = folder.path().join("out.y4m");
+        std::fs::write(&path, "before").unwrap();
+        std::fs::set_permissions(&path, Permissions::from_mode(0o644)).unwrap();
+        Output::y4m(&path, true).unwrap();
+        assert_eq!(of(&path), 0o600);
     }
 }
