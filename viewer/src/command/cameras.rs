@@ -5,6 +5,7 @@ use link::address::Relay;
 use link::exit::{Code, Error, OrExit as _};
 use link::{api, tls};
 use serde::{Deserialize, Serialize};
+use wire::id::{CameraId, Name};
 
 use super::Accept;
 use super::target::{pin_relay, trust};
@@ -32,6 +33,16 @@ struct Camera {
     visible: String,
 }
 
+impl Camera {
+    /// Whether nothing in it could move a terminal's cursor or pass for something else.
+    fn is_plain(&self) -> bool {
+        self.name.parse::<Name>().is_ok()
+            && self.id.parse::<CameraId>().is_ok()
+            && self.visible.len() <= 16
+            && self.visible.bytes().all(|byte| byte.is_ascii_lowercase())
+    }
+}
+
 impl Cameras {
     pub(super) async fn run(&self, home: &Home) -> Result<(), Error> {
         let pins = home.pins();
@@ -42,6 +53,9 @@ impl Cameras {
             && let Some(note) = pin_relay(&pins, &self.relay, &root, &self.accept)?
         {
             eprintln!("{note}");
+        }
+        if !cameras.iter().all(Camera::is_plain) {
+            return Err(Error::new(Code::Data, format!("{} lists cameras in a way that no relay does", self.relay)));
         }
         if self.json {
             println!("{}", serde_json::to_string(&cameras).or_exit(Code::Internal)?);
@@ -54,5 +68,21 @@ impl Cameras {
             }
         }
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_would_move_the_cursor_is_not_shown() {
+        let camera = |name: &str, id: &str, visible: &str| Camera { name: name.into(), id: id.into(), live: true, visible: visible.into() };
+        let id = "77".repeat(32);
+        assert!(camera("front-door", &id, "public").is_plain());
+        for evil in ["\u{1b}[2J", "a\nb", "\u{202e}", "public\u{7}"] {
+            assert!(!camera(evil, &id, "public").is_plain() && !camera("front-door", evil, "public").is_plain(), "{evil:?}");
+            assert!(!camera("front-door", &id, evil).is_plain(), "{evil:?}");
+        }
     }
 }
