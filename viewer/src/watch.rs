@@ -54,6 +54,17 @@ pub struct Camera {
     pub revocation: Revocation,
 }
 
+impl Camera {
+    /// What another introduction changes: neither key nor name. What was taken back once stays so, though the relay may find an older list.
+    fn introduced_again(&self, again: Self) -> Result<Self, Error> {
+        if (again.id, &again.name) != (self.id, &self.name) {
+            return Err(Error::new(Code::Data, format!("the relay swapped the camera behind {} while it was watched", self.name)));
+        }
+        let revoked = matches!(self.revocation, Revocation::Revoked { .. }) && !matches!(again.revocation, Revocation::Revoked { .. });
+        Ok(if revoked { self.clone() } else { again })
+    }
+}
+
 /// What happens.
 #[derive(Debug)]
 pub enum Event {
@@ -226,13 +237,8 @@ impl Watch {
         match message {
             Message::Camera(message) => {
                 // Sent again when revocation lists change; a camera does not change its key on the way.
-                let again = introduce(&message, &self.root)?;
-                if again.id != self.camera.id {
-                    let text = format!("the relay swapped the camera behind {} while it was watched", self.camera.name);
-                    return Err(Error::new(Code::Data, text));
-                }
-                self.assessor.standing(standing(&again.revocation));
-                self.camera = again;
+                self.camera = self.camera.introduced_again(introduce(&message, &self.root)?)?;
+                self.assessor.standing(standing(&self.camera.revocation));
             }
             Message::Record { record, .. } => self.assessor.record(record, now),
             Message::Grants(grants) => self.assessor.grants(grants),
@@ -369,4 +375,25 @@ async fn sleep_until(at: Option<Instant>) {
 pub fn wall_clock() -> Micros {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO);
     Micros(u64::try_from(since.as_micros()).unwrap_or(u64::MAX))
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn another_introduction_changes_neither_key_nor_name_nor_takes_a_revocation_back() {
+        let camera = |name: &str, id, revocation| Camera { name: name.parse().unwrap(), id: CameraId([id; 32]), revocation };
+        let revoked = Revocation::Revoked { distrust_since: Micros(7) };
+        let first = camera("front-door", 1, Revocation::NotRevoked);
+        assert!(first.introduced_again(camera("front-door", 2, Revocation::NotRevoked)).is_err());
+        assert!(first.introduced_again(camera("back-door", 1, Revocation::NotRevoked)).is_err());
+        let later = first.introduced_again(camera("front-door", 1, revoked)).unwrap();
+        assert_eq!(later.revocation, revoked);
+        for older in [Revocation::NotRevoked, Revocation::UnknownSince(Micros(3))] {
+            assert_eq!(later.introduced_again(camera("front-door", 1, older)).unwrap().revocation, revoked);
+            assert_eq!(first.introduced_again(camera("front-door", 1, older)).unwrap().revocation, older, "the control");
+        }
+    }
 }
