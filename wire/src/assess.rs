@@ -1,9 +1,9 @@
 //! Assessing a camera's stream as it comes: frames in any order go in, verified frames in the camera's order come out, and at any
 //! moment there is a verdict. Knows no key and no clock; the caller hands in both kinds of time.
 //!
-//! A frame waits in the [`hold`] until what precedes it was accepted, a bounded time at most. The [`order`] of a key frame and the last
-//! accepted one says what lies between them; the [`past`] tells a repetition from a frame that is merely late; the [`records`] know what
-//! was to be handed out; the [`findings`] are what the verdict is made of. Whatever a stranger sends, each of them is bounded.
+//! A frame waits in the `hold` until what precedes it was accepted, a bounded time at most. The `order` of a key frame and the last
+//! accepted one says what lies between them; the `past` tells a repetition from a frame that is merely late; the `records` know what
+//! was to be handed out; the `findings` are what the verdict is made of. Whatever a stranger sends, each of them is bounded.
 
 mod config;
 mod findings;

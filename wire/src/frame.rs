@@ -1,15 +1,19 @@
 //! A frame: one capture instant, its public layer, its sealed layers, and the header under the signature.
 
-use std::fmt;
+mod flags;
+mod layer;
+
 use std::sync::Arc;
 
 use ::bytes::Bytes;
 
-use crate::bytes::{Malformed, Problem, Reader, length32};
+use crate::bytes::{Malformed, Problem, Reader};
 use crate::context::Context;
 use crate::id::{Digest, Micros};
-use crate::label::Label;
 use crate::region::{MAX_REGIONS, Region, overlap};
+
+pub use flags::{DetectorState, Flags};
+pub use layer::{Body, Layer, LayerKind};
 
 /// No frame is longer than this on the wire. A lossless still of 50 megapixels fits; a relay caps live frames far lower.
 pub const MAX_FRAME: usize = 64 << 20;
@@ -19,170 +23,6 @@ pub const MAX_LAYERS: usize = 13;
 
 /// How long an Ed25519 signature is, in bytes.
 pub const SIGNATURE: usize = 64;
-
-/// What the detector said about a frame.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[repr(u8)]
-pub enum DetectorState {
-    /// The config uses none.
-    Off = 0,
-    /// A detection at or after this frame has spoken.
-    Ready = 1,
-    /// It has not answered yet since it started.
-    Warming = 2,
-    /// It did not answer within the look-ahead.
-    Late = 3,
-    /// It failed.
-    Failed = 4,
-    /// Its model is not there.
-    Missing = 5,
-}
-
-impl DetectorState {
-    const fn from_number(number: u16) -> Option<Self> {
-        match number {
-            0 => Some(Self::Off),
-            1 => Some(Self::Ready),
-            2 => Some(Self::Warming),
-            3 => Some(Self::Late),
-            4 => Some(Self::Failed),
-            5 => Some(Self::Missing),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for DetectorState {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Off => "off",
-            Self::Ready => "ready",
-            Self::Warming => "warming",
-            Self::Late => "late",
-            Self::Failed => "failed",
-            Self::Missing => "missing",
-        })
-    }
-}
-
-/// What a frame says about itself in one word of 16 bits.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-pub struct Flags {
-    /// Opens a group; a context precedes the frame.
-    pub key: bool,
-    /// Ends the session: a key frame of its own group, without regions and layers.
-    pub end: bool,
-    /// Masked whole because the masks could not be vouched for.
-    pub fail_closed: bool,
-    /// What the detector said.
-    pub detector: DetectorState,
-}
-
-impl Flags {
-    const KEY: u16 = 1;
-    const END: u16 = 1 << 1;
-    const FAIL_CLOSED: u16 = 1 << 2;
-    const DETECTOR_SHIFT: u16 = 3;
-    const DETECTOR_MASK: u16 = 0b111;
-
-    fn to_word(self) -> u16 {
-        let bit = |set: bool, bit: u16| if set { bit } else { 0 };
-        bit(self.key, Self::KEY)
-            | bit(self.end, Self::END)
-            | bit(self.fail_closed, Self::FAIL_CLOSED)
-            | ((self.detector as u16) << Self::DETECTOR_SHIFT)
-    }
-
-    fn from_word(word: u16) -> Result<Self, Malformed> {
-        const FIELD: &str = "flags";
-        let detector = DetectorState::from_number((word >> Self::DETECTOR_SHIFT) & Self::DETECTOR_MASK)
-            .ok_or(Malformed::new("detector state", Problem::Unknown))?;
-        let flags = Self { key: word & Self::KEY != 0, end: word & Self::END != 0, fail_closed: word & Self::FAIL_CLOSED != 0, detector };
-        if flags.to_word() != word {
-            return Err(Malformed::new(FIELD, Problem::Unknown));
-        }
-        if flags.end && !flags.key {
-            return Err(Malformed::new(FIELD, Problem::Contradiction));
-        }
-        Ok(flags)
-    }
-}
-
-/// Which layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum LayerKind {
-    /// The masked picture.
-    Public,
-    /// The originals of one label's regions, encrypted.
-    Sealed(Label),
-}
-
-impl LayerKind {
-    const fn to_bytes(self) -> [u8; 2] {
-        match self {
-            Self::Public => [0, 0],
-            Self::Sealed(label) => [1, label.number()],
-        }
-    }
-
-    fn read(reader: &mut Reader) -> Result<Self, Malformed> {
-        const FIELD: &str = "layer kind";
-        match reader.array(FIELD)? {
-            [0, 0] => Ok(Self::Public),
-            [1, label] => Label::from_number(label).map(Self::Sealed).ok_or(Malformed::new(FIELD, Problem::Unknown)),
-            _ => Err(Malformed::new(FIELD, Problem::Unknown)),
-        }
-    }
-}
-
-/// A layer's bytes, or what stands for them where they were not sent.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Body {
-    /// Here they are.
-    Present(Bytes),
-    /// Only their digest ([`Layer::digest`]).
-    Withheld(Digest),
-}
-
-/// One layer of a frame.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Layer {
-    /// Which.
-    pub kind: LayerKind,
-    /// Its bytes.
-    pub body: Body,
-}
-
-impl Layer {
-    /// `SHA-256(length ‖ bytes)`: what the signature covers, whether the bytes are here or not.
-    #[must_use]
-    pub fn digest(&self) -> Digest {
-        match &self.body {
-            Body::Present(bytes) => Digest::of(&[&length32(bytes).to_be_bytes(), bytes]),
-            Body::Withheld(digest) => *digest,
-        }
-    }
-
-    /// The bytes, if they are here.
-    #[must_use]
-    pub const fn present(&self) -> Option<&Bytes> {
-        match &self.body {
-            Body::Present(bytes) => Some(bytes),
-            Body::Withheld(_) => None,
-        }
-    }
-
-    fn read(reader: &mut Reader) -> Result<Self, Malformed> {
-        const FIELD: &str = "layer";
-        let kind = LayerKind::read(reader)?;
-        let body = match reader.u8(FIELD)? {
-            0 => Body::Withheld(Digest(reader.array(FIELD)?)),
-            1 => Body::Present(reader.long(FIELD, MAX_FRAME)?),
-            _ => return Err(Malformed::new(FIELD, Problem::Unknown)),
-        };
-        Ok(Self { kind, body })
-    }
-}
 
 /// Everything of a frame but its layers and its signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -199,7 +39,8 @@ pub struct Header {
     pub regions: Vec<Region>,
 }
 
-/// A frame as it travels: well-formed, but nobody has verified it.
+/// A frame as it travels: well-formed, but nobody has verified it. Whoever changes a field encodes and decodes it anew: what is passed on
+/// after verification are the bytes that were read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Frame {
     /// The group's context, on key frames.
