@@ -156,6 +156,7 @@ impl Watch {
             patience: Config::PATIENCE,
             memory: live.then_some(Config::MEMORY),
         });
+        let assessor = if options.key_frames_only { assessor.key_frames_only() } else { assessor };
         let root = root.certificate.to_vec();
         let mut watch = Self {
             camera,
@@ -211,10 +212,10 @@ impl Watch {
             if let Some(event) = self.assessor.next(now) {
                 return Ok(Some(self.event(event)));
             }
-            let wake = self.assessor.wake_at().map(|at| self.started + at);
-            if self.done && wake.is_none() {
+            if self.done {
                 return Ok(None);
             }
+            let wake = self.assessor.wake_at().map(|at| self.started + at);
             let message = tokio::select! {
                 biased;
                 message = self.incoming.recv() => message,
@@ -249,7 +250,10 @@ impl Watch {
                     return Ok(Some(Event::Skipped { frames: gap.last.saturating_sub(gap.first).saturating_add(1) }));
                 }
             }
-            Message::EndOfRange { .. } => self.done = true,
+            Message::EndOfRange { .. } => {
+                self.assessor.finish();
+                self.done = true;
+            }
             Message::Refused(refused) => return Err(refusal(&refused.text, refused.reason)),
             Message::Receipt { .. } | Message::AuditHead { .. } => {}
             Message::Hello(_)
