@@ -7,10 +7,8 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use link::stream;
 use quinn::{Connection, SendStream, VarInt, WriteError};
 use tokio::time::timeout;
-use wire::message::Message;
 
 use crate::verify::Place;
 
@@ -48,10 +46,9 @@ impl Writing {
         connection.open_uni().await.map_err(|_| Gone)
     }
 
-    /// Prepares a frame's message. Its bytes are shared with everybody who is sent them.
-    pub(super) fn new(stream: SendStream, subscription: u32, place: Place, frame: &Bytes) -> Result<Self, Gone> {
-        let head = stream::prefix(&Message::frame_head(subscription, place.session), frame).map_err(|_| Gone)?;
-        Ok(Self { stream: Some(stream), place, chunks: [head, frame.clone()] })
+    /// A frame to be written: the head of its message, and its bytes, which are shared with everybody who is sent them.
+    pub(super) const fn new(stream: SendStream, place: Place, chunks: [Bytes; 2]) -> Self {
+        Self { stream: Some(stream), place, chunks }
     }
 
     /// Writes on, from where it was; may be dropped and called again.

@@ -6,12 +6,15 @@
 //! goes on at the key frame that is the newest at that moment. So even the slowest viewer sees whole frames, and none that is old.
 
 use std::collections::VecDeque;
-use std::future::pending;
+use std::future::{pending, poll_fn};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Instant;
 
 use bytes::Bytes;
-use quinn::Connection;
+use link::stream;
+use quinn::{Connection, SendStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use wire::id::{Digest, Fingerprint};
@@ -140,23 +143,11 @@ impl Watching {
         if let Some(first) = self.missed.take() {
             self.tell_gap(first, item.place).await?;
         }
-        let asked = Instant::now();
-        let Ok(stream) = timeout(STALLED, Writing::open(&self.connection)).await else { return Err(self.stalled()) };
-        let mut writing = Writing::new(stream?, self.wanted.subscription, item.place, item.bytes(self.wanted.layers))?;
-        if asked.elapsed() > LAG && self.viewing.is_behind() {
-            return self.catch_up(Some(item.place)).await;
-        }
-        let (viewing, flight) = (&mut self.viewing, &mut self.flight);
-        let written = tokio::select! {
-            biased;
-            written = writing.write() => written.map(|()| true)?,
-            closed = overtaken(viewing, flight) => match closed {
-                Some(closed) => return Err(self.closed(closed)),
-                None => false,
-            },
-            () = sleep(HOPELESS) => false,
-        };
-        if !written {
+        let (stream, waited) = self.open().await?;
+        let bytes = item.bytes(self.wanted.layers);
+        let head = stream::prefix(&Message::frame_head(self.wanted.subscription, item.place.session), bytes).map_err(|_| Gone)?;
+        let mut writing = Writing::new(stream, item.place, [head, bytes.clone()]);
+        if waited && self.viewing.is_behind() || !self.write(&mut writing).await? {
             drop(writing);
             return self.catch_up(Some(item.place)).await;
         }
@@ -164,8 +155,32 @@ impl Watching {
         self.stuck = None;
         self.last = self.last.max(Some(item.place));
         self.parts.counters.frames_sent.one();
-        self.parts.counters.bytes_sent.add(item.bytes(self.wanted.layers).len() as u64);
+        self.parts.counters.bytes_sent.add(bytes.len() as u64);
         Ok(())
+    }
+
+    /// Opens a stream, and says whether the viewer had to allow one more first.
+    async fn open(&self) -> Result<(SendStream, bool), End> {
+        let mut opening = pin!(Writing::open(&self.connection));
+        match at_once(opening.as_mut()).await {
+            Some(stream) => Ok((stream?, false)),
+            None => Ok((timeout(STALLED, opening).await.map_err(|_| self.stalled())??, true)),
+        }
+    }
+
+    /// Writes a frame whole, or says that something newer is here and this one does not get through.
+    async fn write(&mut self, writing: &mut Writing) -> Result<bool, End> {
+        // Nearly always the connection takes it at once: then nothing else is set up.
+        if let Some(written) = at_once(pin!(writing.write())).await {
+            return Ok(written.map(|()| true)?);
+        }
+        let (viewing, flight) = (&mut self.viewing, &mut self.flight);
+        tokio::select! {
+            biased;
+            written = writing.write() => Ok(written.map(|()| true)?),
+            closed = overtaken(viewing, flight) => closed.map_or(Ok(false), |closed| Err(self.closed(closed))),
+            () = sleep(HOPELESS) => Ok(false),
+        }
     }
 
     /// Whether the oldest frame on its way should have arrived: a lost packet takes one more round trip, an acknowledgement waits a little.
@@ -246,6 +261,15 @@ impl Watching {
             Ok(Err(_)) | Err(_) => Err(Gone),
         }
     }
+}
+
+/// What a future gives if it is asked only once.
+async fn at_once<F: Future>(mut future: Pin<&mut F>) -> Option<F::Output> {
+    poll_fn(|context| match future.as_mut().poll(context) {
+        Poll::Ready(output) => Poll::Ready(Some(output)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
 }
 
 /// Ready when a newer key frame is here than the one being written, while something before it is still on its way. A frame that is alone
