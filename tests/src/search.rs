@@ -109,14 +109,18 @@ impl Planted {
     }
 }
 
-/// Every picture that begins somewhere in these bytes: JPEG and PNG by their first bytes.
+/// Every picture that begins somewhere in these bytes: JPEG, PNG and the pictures of Y4M, by their first bytes.
 #[must_use]
 pub fn pictures(bytes: &[u8]) -> Vec<(usize, Luma)> {
     const JPEG: &[u8] = &[0xff, 0xd8, 0xff];
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+    const Y4M: &[u8] = b"YUV4MPEG2 ";
     let mut found = Vec::new();
     for offset in 0..bytes.len() {
         let rest = &bytes[offset..];
+        if rest.starts_with(Y4M) {
+            found.extend(frames(rest).into_iter().map(|picture| (offset, picture)));
+        }
         let picture = if rest.starts_with(JPEG) {
             Luma::from_jpeg(rest)
         } else if rest.starts_with(PNG) {
@@ -125,6 +129,17 @@ pub fn pictures(bytes: &[u8]) -> Vec<(usize, Luma)> {
             None
         };
         found.extend(picture.map(|picture| (offset, picture)));
+    }
+    found
+}
+
+/// The pictures of a Y4M stream.
+fn frames(bytes: &[u8]) -> Vec<Luma> {
+    let mut found = Vec::new();
+    let Ok(mut decoder) = y4m::decode(bytes) else { return found };
+    let (width, height) = (decoder.get_width(), decoder.get_height());
+    while let Ok(frame) = decoder.read_frame() {
+        found.push(Luma { width, height, samples: frame.get_y_plane().to_vec() });
     }
     found
 }

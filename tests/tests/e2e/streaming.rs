@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use camera_agent::publish::PATIENCE;
 use celosia_tests::audience::{Ask, Audience};
 use celosia_tests::camera::{Camera, INTERVAL};
 use celosia_tests::detector::FakeDetector;
@@ -123,6 +124,8 @@ async fn a_relay_that_restarts_is_found_again_with_its_archive() {
     assert_eq!(error.code, Code::Unavailable);
     assert!(error.message.contains("stopping") || error.message.contains("shutting down"), "{error}");
 
+    // Longer than the agent holds on to a frame.
+    tokio::time::sleep(3 * PATIENCE).await;
     world.start_relay().await;
     let mut after = world.watch_when_live(Ask { highest: before.places().last().copied(), ..Ask::live(NAME) }).await;
     after.frames(5).await;
