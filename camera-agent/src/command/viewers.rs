@@ -40,7 +40,7 @@ pub(super) enum Command {
         /// They own the camera: they may hand out recordings to others, and delete them.
         #[arg(long)]
         owner: bool,
-        /// What they can see, by label.
+        /// What they can see, by label: face, whole-frame, and the labels of the configuration (see --config).
         #[arg(long, value_name = "LABEL,…", value_delimiter = ',')]
         labels: Option<Vec<LabelName>>,
     },
@@ -100,8 +100,8 @@ fn granted(config: &Config, named: Option<Vec<LabelName>>) -> Result<BTreeSet<La
     let Some(named) = named else { return Ok(usual_labels(&known)) };
     if let Some(strange) = named.iter().find(|name| known.find(name.as_str()).is_none()) {
         let all: Vec<_> = known.all().map(|(_, name)| name).collect();
-        let message = format!("this camera has no label `{strange}`");
-        return Err(Error::new(Code::Usage, message).with_help(format!("it has {}", all.join(", "))));
+        let message = format!("the configuration of this camera has no label `{strange}`");
+        return Err(Error::new(Code::Usage, message).with_help(format!("it has {}; name another configuration with --config", all.join(", "))));
     }
     Ok(named.into_iter().collect())
 }

@@ -29,7 +29,7 @@ pub enum Fault {
     #[error("its certificate carries a name that the root does not allow its issuing CA")]
     NameConstraint,
     /// The certificate is for other names than the one that was asked for.
-    #[error("its certificate is for another host name")]
+    #[error("its certificate is for another host name: type the one that its operator told you")]
     WrongName,
     /// The root is not a certificate authority, or lies outside its own validity.
     #[error("the root is not a valid certificate authority")]

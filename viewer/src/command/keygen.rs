@@ -46,7 +46,8 @@ impl Keygen {
             println!("Wrote {}: keep it, and do not forget its password; nobody can restore either.", self.out.display());
             println!("Public key, to be given to a camera's owner:\n  {}", file.public());
             println!("Fingerprint, to be compared by voice:\n  {}", spoken(fingerprint));
-            println!("The owner types:\n  camera-agent viewers add NAME --key {}", file.public());
+            println!("On the camera's machine, its owner types (with --owner for an owner):");
+            println!("  camera-agent viewers add NAME --key {}", file.public());
         }
         Ok(())
     }

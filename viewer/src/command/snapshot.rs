@@ -41,6 +41,9 @@ impl Snapshot {
     pub(super) async fn run(&self, home: &Home) -> Result<(), Error> {
         let ask = Ask { camera: &self.camera, span: Span::Live, pace: 0, key_frames_only: false };
         let mut target = Target::open(home, &ask, &self.unlocking, &self.accept).await?;
+        if !self.json {
+            eprintln!("{}", target.introduction());
+        }
         let mut status = Status::new(true);
         let no_picture = || Error::new(Code::Unavailable, format!("{} showed no picture within {} seconds", self.camera, self.wait));
         let shown = match timeout(Duration::from_secs(self.wait), target.next(&mut status)).await {

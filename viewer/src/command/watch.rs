@@ -89,6 +89,9 @@ impl Command {
         output.finish().or_exit(Code::Io)?;
         let report = target.report();
         line.finish(&status, &report);
+        if span != Span::Live && status.frames() == 0 && result.is_ok() && !self.json {
+            eprintln!("{} has no recording of that time", self.camera);
+        }
         target.close(home).await?;
         result?;
         super::target::judge(&report)
