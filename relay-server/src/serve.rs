@@ -1,7 +1,7 @@
 //! Serving viewers: who asks, what for, and sending it.
 //!
 //! One task per connection reads what the viewer says and writes what it is told on the control stream; one task per subscription sends
-//! frames ([`live`], [`range`]). Nothing here can slow a camera, the archive or another viewer: they share frames, not queues.
+//! frames (`live`, `range`). Nothing here can slow a camera, the archive or another viewer: they share frames, not queues.
 
 mod flight;
 mod live;

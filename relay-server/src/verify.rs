@@ -2,7 +2,7 @@
 //!
 //! In reading order: what may be wrong ([`fault`]); what is remembered of a camera, so that a frame can contradict an earlier one
 //! ([`chain`]) and finds the record that it is sealed under ([`epoch`]); the camera itself, through whom every frame passes to the
-//! archive and the hub ([`camera`]); and the connection that its frames come by ([`group`], [`agent`]).
+//! archive and the hub ([`camera`]); and the connection that its frames come by (`group`, [`agent`]).
 
 pub mod fault;
 

@@ -6,7 +6,7 @@
 //!
 //! In reading order: how a secret is held ([`secret`]) and the whole hierarchy of keys on one page ([`keys`]); what happens to every frame
 //! ([`nonce`], [`layer`]); how a content key reaches a viewer ([`grant`], [`identity`], [`public`]); and how a viewer's keys are kept under
-//! a password ([`password`], [`recovery`], [`wrap`], [`file`]). `KEYS.md` beside this crate draws the bytes.
+//! a password ([`password`], [`recovery`], [`wrap`], [`mod@file`]). `KEYS.md` beside this crate draws the bytes.
 //!
 //! Nothing here authenticates a layer: that is the camera's signature, which `wire` verifies first. Verify, then open.
 //!
