@@ -51,6 +51,8 @@ impl Enroll {
         say(&format!("  folder     {} (keep camera.key: it is this camera)", wish.dir.display()))?;
         let dir = wish.dir.display();
         say("next, with the key of a person who owns the camera (`viewer keygen` makes one):")?;
-        say(&format!("  camera-agent viewers add NAME --key KEY --owner --dir {dir}\n  camera-agent check --dir {dir}\n  camera-agent run --dir {dir}"))
+        say(&format!(
+            "  camera-agent viewers add NAME --key KEY --owner --dir {dir}\n  camera-agent check --dir {dir}\n  camera-agent run --dir {dir}"
+        ))
     }
 }

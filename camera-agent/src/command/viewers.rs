@@ -101,7 +101,9 @@ fn granted(config: &Config, named: Option<Vec<LabelName>>) -> Result<BTreeSet<La
     if let Some(strange) = named.iter().find(|name| known.find(name.as_str()).is_none()) {
         let all: Vec<_> = known.all().map(|(_, name)| name).collect();
         let message = format!("the configuration of this camera has no label `{strange}`");
-        return Err(Error::new(Code::Usage, message).with_help(format!("it has {}; name another configuration with --config", all.join(", "))));
+        return Err(
+            Error::new(Code::Usage, message).with_help(format!("it has {}; name another configuration with --config", all.join(", ")))
+        );
     }
     Ok(named.into_iter().collect())
 }
