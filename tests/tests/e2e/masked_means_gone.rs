@@ -54,7 +54,7 @@ fn run(masked: bool) -> Run {
     viewer("snapshot", &public("snapshot.png")).expect(0);
     viewer("watch", &format!("--frames 5 --out {}", public("frames"))).expect(0);
     viewer("watch", &format!("--frames 5 --y4m {}", public("frames.y4m"))).expect(0);
-    viewer("watch", &format!("--from -50m --to now --frames 5 --out {}", public("replay"))).expect(0);
+    viewer("watch", &format!("--from -1h --to now --frames 5 --out {}", public("replay"))).expect(0);
     site.agent(NAME, "snapshot").arg(public("agent.jpg")).run().expect(0);
     let unlock = unlocking(&site.keep("ana", &ana));
     let unlocked = viewer("snapshot", &format!("{} {unlock}", private("snapshot.png")));

@@ -12,6 +12,8 @@ use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER, HEXUPPER};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use seal::grant::{self, Scope};
+use wire::frame::SIGNATURE;
+use wire::receipt::{Receipt, SignedReceipt};
 use wire::verdict::Verdict;
 
 const NAME: &str = "front-door";
@@ -55,7 +57,20 @@ fn a_first_signal_drains() {
     let ended = relay.ended();
     ended.expect(0);
     assert!(ended.stderr.contains("the relay has stopped"), "{ended}");
-    // Its segments were closed, each with its receipt: nothing had to be put in order.
+    // Every segment ends with its receipt, which the relay key signs: nothing has to be put in order.
+    let key = std::fs::read_to_string(site.path("relay/pki/relay.key")).unwrap();
+    let key = SigningKey::from_pkcs8_pem(&key).unwrap().verifying_key().to_bytes();
+    let segments: Vec<_> =
+        files(&site.path("relay/archive")).into_iter().filter(|file| file.extension().is_some_and(|end| end == "segment")).collect();
+    assert!(!segments.is_empty());
+    let mut leaves = 0;
+    for segment in segments {
+        let bytes = std::fs::read(&segment).unwrap();
+        let receipt = SignedReceipt::decode(bytes[bytes.len() - Receipt::LENGTH - SIGNATURE..].to_vec().into()).unwrap();
+        receipt.verify(&key).unwrap_or_else(|error| panic!("{}: {error}", segment.display()));
+        leaves += receipt.receipt.leaves;
+    }
+    assert_eq!(leaves, recorded.shown.len() as u64 + 2, "every frame that was recorded, and both ends");
     let relay = site.start_relay();
     assert!(!relay.said().contains("left open by a crash"), "{}", relay.said());
     assert_eq!(recording(&site, None).places(), recorded.places());
