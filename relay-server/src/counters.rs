@@ -171,6 +171,53 @@ mod tests {
     use super::*;
 
     #[test]
+    fn no_reason_is_lost_among_the_others() {
+        use wire::message::Reason as R;
+        use wire::verify::Refusal;
+
+        use crate::verify::Fault as F;
+
+        let malformed = wire::bytes::Malformed::new("test", wire::bytes::Problem::Unknown);
+        let refusals = [
+            Refusal::Malformed(malformed),
+            Refusal::WeakKey,
+            Refusal::BadSignature,
+            Refusal::OtherCamera,
+            Refusal::OtherSession,
+            Refusal::OtherGroup,
+            Refusal::OtherRecord,
+            Refusal::NoKeyFrame,
+            Refusal::Sequence,
+            Refusal::Labels,
+            Refusal::Chain,
+            Refusal::Ended,
+        ];
+        let forked = [F::Forked { session: 1, sequence: 1 }, F::ForkedSession { session: 1 }];
+        let faults = [F::NoEpoch, F::Grants, F::TooLong, F::OutOfTurn("test"), F::Replaced, F::Revoked];
+        for fault in refusals.into_iter().map(F::NotVerified).chain(forked).chain(faults) {
+            assert!(CAMERA_REASONS.contains(&fault.name()), "{}", fault.name());
+        }
+        let reasons = [
+            R::Version,
+            R::NotBuilt,
+            R::Malformed,
+            R::OutOfTurn,
+            R::UnknownCamera,
+            R::NotAllowed,
+            R::TooMany,
+            R::NotVerified,
+            R::Forked,
+            R::Replaced,
+            R::Stopping,
+            R::Storage,
+            R::Offline,
+        ];
+        for reason in reasons {
+            assert!(PEER_REASONS.contains(&reason.name()), "{}", reason.name());
+        }
+    }
+
+    #[test]
     fn reasons_are_counted_by_name() {
         let counters = Counters::default();
         counters.cameras_disconnected.one("chain");

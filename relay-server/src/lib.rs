@@ -1,7 +1,15 @@
 //! The relay: checks every frame, keeps it, and fans it out. It holds no key that opens a sealed layer.
 //!
-//! In reading order, which is the way of a frame and then of what surrounds it: who belongs to the relay ([`roster`]) and who vouches
-//! for whom ([`pki`]); what is configured ([`config`]).
+//! ```text
+//! accept → verify → ┬→ hub → every live viewer (newest wins)
+//!                   └→ archive → replay
+//! ```
+//!
+//! In reading order, which is the way of a frame and then of what surrounds it: a stranger becomes a peer ([`accept`], [`control`]); what
+//! an agent sends is verified ([`verify`]), goes to everyone who watches now ([`hub`]) and is kept ([`archive`]); whoever may see it
+//! ([`access`]) is sent it ([`serve`]). What all of that may cost is bounded ([`limits`]) and counted ([`counters`]). Then who belongs to
+//! the relay ([`roster`]) and who vouches for whom ([`pki`]); what is configured ([`config`]); what is asked over HTTPS ([`web`]) and by
+//! the operator ([`admin`], [`command`]); and how all of it starts and stops ([`run`]).
 
 #![deny(clippy::indexing_slicing)]
 

@@ -6,7 +6,7 @@
 //! strangers   4,096 connections × 32 kB of unread input                               ≤ 128 MB
 //!             of which in a handshake: 64 × (16 kB buffered, some 30 kB of TLS state) ≤   3 MB
 //!             one handshake takes ~1.2 ms of processor time: 100 a second are 12 % of a core; beyond that nobody is answered
-//! viewers     1,000 × ~130 kB of connection state (measured; frames are shared)       ≈ 130 MB
+//! viewers     1,000 × ~110 kB of connection state (measured; frames are shared)       ≈ 110 MB
 //!             what they have not acknowledged is shared too: no viewer holds a frame for longer than 10 s
 //! cameras       100 × (ring 8 MiB + chain 2,048 × ~200 B)                             ≤ 880 MB, at 40 kB a frame in groups of 1 s 60 MB
 //!             a camera that means harm (enrolled, so named and revocable): 32 streams × 4 MiB being read, 32 MiB of epochs
