@@ -7,7 +7,7 @@ pub mod bare;
 
 pub mod audience;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use tokio::time::sleep;
@@ -100,6 +100,8 @@ struct Round {
     /// Of the frames that there were, how many came: percent.
     delivered: f64,
     cores: f64,
+    /// Without viewers.
+    intake: f64,
     kilobytes_per_viewer: f64,
     latencies: Samples,
 }
@@ -132,13 +134,16 @@ async fn measure(place: &Place, role: Role, load: Load, course: Course) -> anyho
         Role::Relay => Some(Publisher::start(&site, child.port(), load.shape(), load.interval()).await?),
         Role::Bare => None,
     };
-    sleep(course.settle).await;
+    sleep(course.settle / 2).await;
+    let (settling, since) = (child.usage()?, Instant::now());
+    sleep(course.settle / 2).await;
     let alone = child.usage()?;
+    let intake = (alone.cpu - settling.cpu) / since.elapsed().as_secs_f64();
     let audience = Audience::gather(load.viewers, role, child.port(), site.trust()).await?;
     sleep(course.warm).await;
 
     // In this order at both ends: bytes and processor time cover the same stretch, but for the microseconds between the two calls.
-    let begun = tokio::time::Instant::now();
+    let begun = Instant::now();
     drop(audience.heard());
     let before = child.usage()?;
     sleep(course.measure).await;
@@ -156,6 +161,7 @@ async fn measure(place: &Place, role: Role, load: Load, course: Course) -> anyho
         gbit_per_cpu_second: heard.bytes as f64 * 8.0 / 1e9 / cpu,
         delivered: 100.0 * heard.frames as f64 / expected,
         cores: cpu / seconds,
+        intake,
         kilobytes_per_viewer: per_viewer(alone, after, load.viewers),
         latencies: heard.latencies,
     })
@@ -193,6 +199,7 @@ fn figures(load: Load, course: Course, relays: &[Round], bares: &[Round]) -> Vec
         Figure::new("relay, per CPU second", relay, "Gbit").note(each(relays)),
         ratio.note(if counts { what } else { format!("{what}; does not count, since the yardstick was not reached") }),
         Figure::new("relay's processor", median(relays, |round| round.cores), "cores"),
+        Figure::new("relay's processor without viewers (receiving, verifying, archive)", median(relays, |round| round.intake), "cores"),
         Figure::new("relay's memory per viewer", median(relays, |round| round.kilobytes_per_viewer), "kB").aim(Aim::AtMost(130.0)),
         Figure::new("bare loop's memory per viewer", median(bares, |round| round.kilobytes_per_viewer), "kB"),
         Figure::new("from the agent to all viewers, median", latency(relays, 0.5), "ms"),

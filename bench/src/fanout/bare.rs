@@ -2,7 +2,6 @@
 //! kept, nobody is asked who they are, and a viewer that is slow slows only its own loop.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
@@ -40,7 +39,7 @@ pub fn run(at: &Path, load: &Load) -> anyhow::Result<()> {
     let runtime = tokio::runtime::Runtime::new()?;
     let _inside = runtime.enter();
     let server = endpoint::server(socket, authority.tls().quic()?, &limits::stranger(), &limits::handshakes())?;
-    let (newest, newer) = watch::channel(None);
+    let (newest, newer) = watch::channel(Bytes::new());
     runtime.spawn(publish(newest, frames, load.interval()));
     runtime.spawn(async move {
         while let Some(incoming) = server.accept().await {
@@ -59,10 +58,7 @@ pub fn run(at: &Path, load: &Load) -> anyhow::Result<()> {
     answering.join().unwrap_or(Ok(()))
 }
 
-/// Head and body of the newest frame.
-type Newest = Option<Arc<(Bytes, Bytes)>>;
-
-async fn publish(newest: watch::Sender<Newest>, frames: Vec<Bytes>, every: Duration) {
+async fn publish(newest: watch::Sender<Bytes>, frames: Vec<Bytes>, every: Duration) {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     for frame in frames.iter().cycle() {
@@ -70,18 +66,17 @@ async fn publish(newest: watch::Sender<Newest>, frames: Vec<Bytes>, every: Durat
         // The envelope's session number carries the time: the frames themselves were signed before.
         let head = Message::frame_head(super::audience::SUBSCRIPTION, clock::now().0);
         if let Ok(head) = stream::prefix(&head, frame) {
-            newest.send_replace(Some(Arc::new((head, frame.clone()))));
+            newest.send_replace([head, frame.clone()].concat().into());
         }
     }
 }
 
-async fn send(connection: Connection, mut newer: watch::Receiver<Newest>) -> anyhow::Result<()> {
+async fn send(connection: Connection, mut newer: watch::Receiver<Bytes>) -> anyhow::Result<()> {
     loop {
         newer.changed().await?;
-        let Some(newest) = newer.borrow_and_update().clone() else { continue };
+        let newest = newer.borrow_and_update().clone();
         let mut stream = connection.open_uni().await?;
-        let (head, body) = newest.as_ref();
-        stream.write_all_chunks(&mut [head.clone(), body.clone()]).await?;
+        stream.write_chunk(newest).await?;
         stream.finish()?;
     }
 }
