@@ -63,6 +63,12 @@ impl Camera {
         CameraId(self.key.verifying_key().to_bytes())
     }
 
+    /// What its frames are like.
+    #[must_use]
+    pub const fn shape(&self) -> Shape {
+        self.shape
+    }
+
     /// Its one epoch, in which nothing is granted.
     #[must_use]
     pub const fn record(&self) -> &SignedRecord {

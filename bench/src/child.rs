@@ -48,7 +48,7 @@ struct Listening {
 pub enum Role {
     /// A relay.
     Relay,
-    /// A bare sender.
+    /// A bare loop that forwards.
     Bare,
 }
 
@@ -72,13 +72,13 @@ pub struct Child {
 }
 
 impl Child {
-    /// Starts this program again, in a site and with further arguments, and waits until it listens.
+    /// Starts this program again, in a site, and waits until it listens.
     ///
     /// # Errors
     /// When it cannot be started, or ends at once; then it has said why on standard error.
-    pub fn spawn(program: &Path, role: Role, site: &Path, arguments: &[String]) -> anyhow::Result<Self> {
+    pub fn spawn(program: &Path, role: Role, site: &Path) -> anyhow::Result<Self> {
         let mut command = Command::new(program);
-        command.arg(role.command()).arg(site).args(arguments).stdin(Stdio::piped()).stdout(Stdio::piped());
+        command.arg(role.command()).arg(site).stdin(Stdio::piped()).stdout(Stdio::piped());
         let mut process = command.spawn().with_context(|| format!("{} cannot be started", program.display()))?;
         let (input, output) = (process.stdin.take(), process.stdout.take().context("the child has no output")?);
         let mut child = Self { process, input, output: BufReader::new(output), port: 0 };

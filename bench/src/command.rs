@@ -6,7 +6,7 @@ use std::time::Instant;
 use anyhow::Context as _;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::fanout::{self, Load, bare};
+use crate::fanout::{self, bare};
 use crate::figure::Figure;
 use crate::machine::Machine;
 use crate::report::{Part, Report};
@@ -77,7 +77,7 @@ enum Internal {
     #[command(hide = true)]
     InternalRelay { site: PathBuf },
     #[command(hide = true)]
-    InternalBare { site: PathBuf, rate: u32, bytes: usize, group: u64 },
+    InternalBare { site: PathBuf },
 }
 
 impl Section {
@@ -122,7 +122,7 @@ impl Cli {
     pub fn run(self) -> anyhow::Result<()> {
         match self.internal {
             Some(Internal::InternalRelay { site }) => relay::run(&site),
-            Some(Internal::InternalBare { site, rate, bytes, group }) => bare::run(&site, &Load { viewers: 0, rate, bytes, group }),
+            Some(Internal::InternalBare { site }) => bare::run(&site),
             None => self.wish.measure(),
         }
     }

@@ -42,8 +42,8 @@ pub fn run(place: &Place, scale: Scale) -> anyhow::Result<Vec<Figure>> {
 
 async fn measure(place: &Place, frames: usize, joins: u32) -> anyhow::Result<Vec<Figure>> {
     let site = Site::make(&place.dir)?;
-    let child = Child::spawn(&place.program, Role::Relay, site.path(), &[])?;
-    let mut publisher = Publisher::start(&site, child.port(), SHAPE, INTERVAL).await?;
+    let child = Child::spawn(&place.program, Role::Relay, site.path())?;
+    let mut publisher = Publisher::start(&site, Role::Relay, child.port(), SHAPE, INTERVAL).await?;
     // The first group must be there, and the second begun.
     sleep(INTERVAL * 10).await;
 

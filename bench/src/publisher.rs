@@ -7,12 +7,13 @@ use link::address::Relay;
 use link::endpoint::{self, Transport};
 use link::stream;
 use link::tls;
-use quinn::{Connection, SendStream};
+use quinn::{Connection, RecvStream, SendStream};
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 use wire::message::{Hello, MAX_CONTROL, Message};
 
 use crate::camera::{Camera, Shape};
+use crate::child::Role;
 use crate::clock;
 use crate::site::{self, Site};
 
@@ -28,37 +29,34 @@ pub struct Publisher {
 }
 
 impl Publisher {
-    /// Connects to the site's relay as its camera, and publishes frames at this pace.
+    /// Connects to the site's relay, or to whatever is there in its place, as its camera, and publishes frames at this pace.
     ///
     /// # Errors
-    /// When the relay does not take it.
-    pub async fn start(site: &Site, port: u16, shape: Shape, every: Duration) -> anyhow::Result<Self> {
+    /// When it is not taken.
+    pub async fn start(site: &Site, role: Role, port: u16, shape: Shape, every: Duration) -> anyhow::Result<Self> {
         let mut camera = Camera::new(site.key().clone(), shape)?;
         let endpoint = endpoint::client(&Transport::AGENT)?;
         let client = tls::Client::new(site.trust(), Some(site.identity()), tls::PEER)?;
         let relay = Relay::new(site::HOST, port)?;
         let (connection, _) = endpoint::connect(&endpoint, &client, &Transport::AGENT, &relay, PATIENCE).await?;
-        let (mut control, mut answers) = connection.open_bi().await?;
-        stream::write(&mut control, &[], Message::Hello(Hello::new(None)).encode()).await?;
-        let answer = stream::read_within(&mut answers, MAX_CONTROL, PATIENCE).await?.context("the relay does not greet the agent")?;
-        if !matches!(Message::decode(answer)?, Message::Hello(_)) {
-            bail!("the relay does not greet the agent");
-        }
-        stream::write(&mut control, &[], Message::Publish { subscription: SUBSCRIPTION }.encode()).await?;
-        let record = Message::Record { subscription: SUBSCRIPTION, record: camera.record().clone() };
-        stream::write(&mut control, &[], record.encode()).await?;
-
         let mut tasks = JoinSet::new();
+        let control = match role {
+            Role::Relay => {
+                let (control, mut answers) = announce(&connection, &camera).await?;
+                tasks.spawn(async move {
+                    match stream::read(&mut answers, MAX_CONTROL).await?.map(Message::decode).transpose()? {
+                        Some(Message::Refused(refused)) => bail!("the relay refuses the agent: {}", refused.text),
+                        _ => bail!("the relay left the agent"),
+                    }
+                });
+                Some(control)
+            }
+            Role::Bare => None,
+        };
         tasks.spawn(async move {
             // Held: without them the connection ends.
             let _held = (endpoint, control);
             publish(&connection, &mut camera, every).await
-        });
-        tasks.spawn(async move {
-            match stream::read(&mut answers, MAX_CONTROL).await?.map(Message::decode).transpose()? {
-                Some(Message::Refused(refused)) => bail!("the relay refuses the agent: {}", refused.text),
-                _ => bail!("the relay left the agent"),
-            }
         });
         Ok(Self { tasks })
     }
@@ -75,7 +73,22 @@ impl Publisher {
     }
 }
 
-/// A stream for each group, as agents send them.
+/// Greets, and says what will be published.
+async fn announce(connection: &Connection, camera: &Camera) -> anyhow::Result<(SendStream, RecvStream)> {
+    let (mut control, mut answers) = connection.open_bi().await?;
+    stream::write(&mut control, &[], Message::Hello(Hello::new(None)).encode()).await?;
+    let answer = stream::read_within(&mut answers, MAX_CONTROL, PATIENCE).await?.context("the relay does not greet the agent")?;
+    if !matches!(Message::decode(answer)?, Message::Hello(_)) {
+        bail!("the relay does not greet the agent");
+    }
+    let record = Message::Record { subscription: SUBSCRIPTION, record: camera.record().clone() };
+    for message in [Message::Publish { subscription: SUBSCRIPTION }, record] {
+        stream::write(&mut control, &[], message.encode()).await?;
+    }
+    Ok((control, answers))
+}
+
+/// A stream for each group, as agents send them; finished with its last frame where groups have but one.
 async fn publish(connection: &Connection, camera: &mut Camera, every: Duration) -> anyhow::Result<()> {
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -84,13 +97,14 @@ async fn publish(connection: &Connection, camera: &mut Camera, every: Duration) 
         ticks.tick().await;
         let frame = camera.frame(clock::now())?;
         if frame.header().flags.key {
-            if let Some(mut ended) = group.take() {
-                ended.finish()?;
-            }
+            // The one before ends as it is dropped.
             group = Some(connection.open_uni().await?);
         }
         let head = Message::frame_head(SUBSCRIPTION, frame.context().session.number);
         let stream = group.as_mut().context("a session begins with a key frame")?;
         stream::write(stream, &head, frame.bytes().clone()).await?;
+        if camera.shape().group == 1 {
+            stream.finish()?;
+        }
     }
 }

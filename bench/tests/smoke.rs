@@ -44,7 +44,7 @@ fn verification_is_measured() {
 
 #[test]
 fn fan_out_is_measured() {
-    check("fan-out", 11);
+    check("fan-out", 12);
 }
 
 #[test]

@@ -14,7 +14,6 @@ use link::tls::{self, Trust};
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tokio::task::JoinSet;
 use wire::frame::{Frame, MAX_FRAME};
-use wire::id::Micros;
 use wire::message::{Hello, Layers, MAX_HELLO, Message, Span, Subscribe};
 
 use crate::child::Role;
@@ -22,7 +21,7 @@ use crate::samples::Samples;
 use crate::{clock, site};
 
 /// The number that viewers give their one subscription.
-pub const SUBSCRIPTION: u32 = 1;
+const SUBSCRIPTION: u32 = 1;
 
 /// How long a viewer may take to connect.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -48,7 +47,7 @@ pub struct Heard {
     pub bytes: u64,
     /// Whole frames.
     pub frames: u64,
-    /// From the frame's time to its last byte, in milliseconds.
+    /// From the frame's signing to its last byte, in milliseconds.
     pub latencies: Samples,
 }
 
@@ -72,12 +71,12 @@ impl Audience {
             if connecting.len() >= AT_ONCE
                 && let Some(viewer) = connecting.join_next().await
             {
-                watching.spawn(viewer??.watch(role, Arc::clone(&counts)));
+                watching.spawn(viewer??.watch(Arc::clone(&counts)));
             }
             connecting.spawn(Viewer::connect(relay.clone(), trust, role));
         }
         while let Some(viewer) = connecting.join_next().await {
-            watching.spawn(viewer??.watch(role, Arc::clone(&counts)));
+            watching.spawn(viewer??.watch(Arc::clone(&counts)));
         }
         Ok(Self { counts, _viewers: watching })
     }
@@ -109,11 +108,11 @@ impl Viewer {
         Ok(Self { connection, _endpoint: endpoint, _control: control })
     }
 
-    async fn watch(self, role: Role, counts: Arc<Counts>) {
+    async fn watch(self, counts: Arc<Counts>) {
         let mut frames = 0_u64;
         while let Ok(stream) = self.connection.accept_uni().await {
             frames += 1;
-            let read = if frames.is_multiple_of(READ) { read(stream, role, &counts).await } else { count(stream, &counts).await };
+            let read = if frames.is_multiple_of(READ) { read(stream, &counts).await } else { count(stream, &counts).await };
             // One that was taken back is no frame.
             if read.is_ok() {
                 counts.frames.fetch_add(1, Ordering::Relaxed);
@@ -151,14 +150,11 @@ async fn count(mut stream: RecvStream, counts: &Counts) -> anyhow::Result<()> {
 }
 
 /// Reads a frame whole, and notes how old it is.
-async fn read(mut stream: RecvStream, role: Role, counts: &Counts) -> anyhow::Result<()> {
+async fn read(mut stream: RecvStream, counts: &Counts) -> anyhow::Result<()> {
     let message = stream::read(&mut stream, MAX_FRAME).await?.context("an empty stream")?;
     counts.bytes.fetch_add((stream::LENGTH + message.len()) as u64, Ordering::Relaxed);
-    let Message::Frame { session, frame, .. } = Message::decode(message)? else { bail!("not a frame") };
-    let sent = match role {
-        Role::Relay => Frame::decode(frame)?.header.captured_at,
-        Role::Bare => Micros(session),
-    };
-    counts.latencies.lock().unwrap_or_else(PoisonError::into_inner).push(clock::since_ms(sent));
+    let Message::Frame { frame, .. } = Message::decode(message)? else { bail!("not a frame") };
+    let captured_at = Frame::decode(frame)?.header.captured_at;
+    counts.latencies.lock().unwrap_or_else(PoisonError::into_inner).push(clock::since_ms(captured_at));
     Ok(())
 }
