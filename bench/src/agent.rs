@@ -26,7 +26,7 @@ use wire::epoch::SourceKind;
 use wire::frame::{LayerKind, SignedFrame};
 use wire::label::Labels;
 
-use crate::figure::Figure;
+use crate::figure::{Figure, text};
 use crate::samples::Samples;
 use crate::{Place, Scale, clock};
 
@@ -70,7 +70,7 @@ impl Stage {
     }
 
     fn figure(&self, name: &str) -> Figure {
-        Figure::new(name, self.cpu.median(), "ms").note(format!("{:.2} ms by the clock", self.wall.median()))
+        Figure::new(name, self.cpu.median(), "ms").note(format!("{} by the clock", text(self.wall.median(), "ms")))
     }
 }
 
@@ -244,7 +244,7 @@ fn figures(stages: &Stages, bytes: &Bytes, size: Size) -> Vec<Figure> {
     let rest = [&stages.copy, &stages.mask, &stages.encode, &stages.seal, &stages.sign].map(|stage| stage.cpu.median());
     let all = rest.iter().sum::<f64>() + stages.plan.cpu.mean() + amortised;
     let kilobytes = |name: &str, samples: &Samples| Figure::new(name, samples.mean() / 1000.0, "kB");
-    let bare = Figure::new("header, regions, commitments, signature of a frame", bytes.rest.mean(), "bytes");
+    let bare = Figure::new("of these: header, regions, commitments, signature", bytes.rest.mean(), "bytes");
     vec![
         stages.convert.figure("convert (Y4M in limited range; the sample needs none)"),
         stages.copy.figure("small copy for the detector"),
@@ -256,10 +256,10 @@ fn figures(stages: &Stages, bytes: &Bytes, size: Size) -> Vec<Figure> {
         stages.seal.figure("seal"),
         stages.sign.figure("sign, and remember the frame"),
         Figure::new("all stages of the sample, for each picture", all, "ms").note(format!("{size}, one core, processor time")),
-        kilobytes("frame", &bytes.all).note(format!("{} frames, three faces", bytes.all.count())),
-        kilobytes("public layer", &bytes.public),
-        kilobytes("sealed layers, their content", &bytes.sealed),
-        kilobytes("sealed layers, their padding", &bytes.padding),
+        kilobytes("bytes of a frame", &bytes.all).note(format!("{} frames, three faces", bytes.all.count())),
+        kilobytes("of these: public layer", &bytes.public),
+        kilobytes("of these: sealed layers, their content", &bytes.sealed),
+        kilobytes("of these: sealed layers, their padding", &bytes.padding),
         bare,
     ]
 }

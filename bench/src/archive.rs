@@ -68,7 +68,8 @@ pub fn run(place: &Place, scale: Scale) -> anyhow::Result<Vec<Figure>> {
     }
     let (durable, cpu) = (begun.elapsed(), before.elapsed());
     archive.stop();
-    let what = format!("{count} frames of {} kB, taken in after {:.1} s", SHAPE.bytes / 1000, taken.as_secs_f64());
+    let seconds = taken.as_secs_f64();
+    let what = format!("{count} frames of {} kB, taken in after {seconds:.1} s; files are synced once a second", SHAPE.bytes / 1000);
     Ok(vec![
         Figure::new("durable bytes per second", bytes as f64 / 1e6 / durable.as_secs_f64(), "MB/s").note(what),
         Figure::new("durable frames per second", count as f64 / durable.as_secs_f64(), "frames/s"),

@@ -160,6 +160,7 @@ impl Wish {
     /// The command that repeats it, from the root of the checkout.
     fn command(&self) -> String {
         let mut words: Vec<String> = self.sections.iter().map(|section| section.name().to_owned()).collect();
+        words.extend(self.markdown.then(|| "--markdown".to_owned()));
         words.extend(self.tiny.then(|| "--tiny".to_owned()));
         for (flag, value) in [("viewers", self.viewers), ("seconds", self.seconds), ("rounds", self.rounds)] {
             words.extend(value.map(|value| format!("--{flag} {value}")));

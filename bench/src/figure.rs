@@ -65,25 +65,27 @@ impl Figure {
     /// The value with its unit, as people read it.
     #[must_use]
     pub fn value_text(&self) -> String {
-        with_unit(self.value, self.unit)
+        text(self.value, self.unit)
     }
 
     /// The aim with its unit, as people read it; empty where there is none.
     #[must_use]
     pub fn aim_text(&self) -> String {
         match self.aim {
-            Some(Aim::AtLeast(aim)) => format!("≥ {}", with_unit(aim, self.unit)),
-            Some(Aim::AtMost(aim)) => format!("≤ {}", with_unit(aim, self.unit)),
+            Some(Aim::AtLeast(aim)) => format!("≥ {}", text(aim, self.unit)),
+            Some(Aim::AtMost(aim)) => format!("≤ {}", text(aim, self.unit)),
             None => String::new(),
         }
     }
 }
 
-fn with_unit(value: f64, unit: &str) -> String {
+/// A value with its unit, as people read it: about three digits.
+#[must_use]
+pub fn text(value: f64, unit: &str) -> String {
     format!("{} {unit}", number(value)).trim_end().to_owned()
 }
 
-/// About three digits, thousands apart.
+/// Thousands apart.
 fn number(value: f64) -> String {
     let size = value.abs();
     let decimals = match size {

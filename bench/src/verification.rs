@@ -19,7 +19,7 @@ use wire::message::{self, Message};
 use wire::verify::{Group, Verified};
 
 use crate::camera::{Camera, Shape};
-use crate::figure::{Aim, Figure};
+use crate::figure::{Aim, Figure, text};
 use crate::samples::Samples;
 use crate::{Place, Scale, clock, site};
 
@@ -66,7 +66,7 @@ fn measure(size: usize, frames: usize, rounds: usize) -> anyhow::Result<Vec<Figu
     let name = format!("frames of {} kB verified per second and core", size / 1000);
     let (figure, ratio) = (Figure::new(name, relay, "frames/s"), 100.0 * relay / bare);
     let share = Figure::new(format!("frames of {} kB against the bare cryptography", size / 1000), ratio, "%");
-    let note = format!("bare: {bare:.0} frames/s");
+    let note = format!("bare: {}", text(bare, "frames/s"));
     Ok(match size {
         12_000 => vec![figure.aim(Aim::AtLeast(15_000.0)), share.note(note)],
         _ => vec![figure, share.aim(Aim::AtLeast(85.0)).note(note)],
