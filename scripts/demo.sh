@@ -66,7 +66,7 @@ field() { sed -n "s/.*\"$1\": *\"\([^\"]*\)\".*/\1/p"; }
 
 scripts/build-packages.sh
 echo "Building (some minutes the first time) …"
-cargo build --workspace --locked
+cargo build --workspace --all-targets --locked
 bin=$(realpath -- "${CARGO_TARGET_DIR:-target}/debug")
 
 # Whoever listens there would be taken for this demo's relay.
