@@ -75,6 +75,7 @@ impl Parts {
         }
         let relay = config.relay().unwrap_or_else(|| enrolment.relay.clone());
         let publish = publish::Config::new(relay, enrolment.root.fingerprint, enrolment.identity()?);
+        let publish = publish::Config { patience: config.publish.patience, ..publish };
         Ok(Self {
             key: enrolment.key.clone(),
             dir: config.camera.dir.clone(),

@@ -15,7 +15,7 @@ use wire::id::Name;
 use wire::label::Labels;
 
 use crate::detect::Model;
-use crate::encode;
+use crate::{encode, publish};
 
 pub use masks::{Detect, Mask, Mode};
 pub use source::{Kind, Source};
@@ -42,6 +42,8 @@ pub struct Config {
     pub mask: Vec<Mask>,
     /// How frames are encoded.
     pub encode: Encode,
+    /// How frames get to the relay.
+    pub publish: Publish,
 }
 
 /// The camera and its keys.
@@ -81,6 +83,15 @@ pub struct Encode {
     pub quality: u8,
 }
 
+/// How frames get to the relay.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Publish {
+    /// How far behind the pictures may be when they are sent; further behind, the newest group is next.
+    #[serde(with = "duration")]
+    pub patience: Duration,
+}
+
 /// The codecs of this version.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -98,6 +109,12 @@ impl Default for Camera {
 impl Default for Encode {
     fn default() -> Self {
         Self { codec: Codec::Jpeg, quality: 80 }
+    }
+}
+
+impl Default for Publish {
+    fn default() -> Self {
+        Self { patience: publish::PATIENCE }
     }
 }
 
@@ -166,6 +183,10 @@ impl Validate for Config {
         }
         check.within("encode", |check| {
             check.ensure((1..=100).contains(&self.encode.quality), "quality", "a quality is from 1 to 100");
+        });
+        check.within("publish", |check| {
+            let within = (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&self.publish.patience);
+            check.ensure(within, "patience", "a patience is from 100ms to 60s: live pictures may be late by it");
         });
     }
 }

@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 /// Longer than anything takes that happens at all, on a machine that is busy with other things.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 
+/// How far behind an agent's pictures may be where a test is not about that: it then drops none only since the machine is busy.
+pub const UNHURRIED: Duration = Duration::from_secs(30);
+
 /// Waits for it, or fails.
 pub async fn within<T>(what: &str, work: impl Future<Output = T>) -> T {
     match tokio::time::timeout(PATIENCE, work).await {

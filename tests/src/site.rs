@@ -9,6 +9,7 @@ use seal::public::PublicIdentity;
 use tempfile::TempDir;
 
 use crate::operator::HOST;
+use crate::patience::UNHURRIED;
 use crate::person::Person;
 use crate::program::{Program, Running};
 
@@ -119,9 +120,9 @@ impl Site {
         enroll.run().expect(0);
     }
 
-    /// Writes a camera's configuration. `camera` is its first table, so that the text may go on with its keys.
+    /// Writes a camera's configuration. `camera` is its first table, so that the text may go on with its keys; the last one is `publish`.
     pub fn configure(&self, name: &str, config: &str) {
-        let text = format!("[camera]\ndir = \"{name}\"\n{config}\n");
+        let text = format!("[camera]\ndir = \"{name}\"\n{config}\n[publish]\npatience = \"{}s\"\n", UNHURRIED.as_secs());
         std::fs::write(self.path(&format!("{name}.toml")), text).unwrap();
     }
 

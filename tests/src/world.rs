@@ -29,7 +29,7 @@ use crate::audience::{Ask, Audience};
 use crate::camera::now;
 use crate::evil_agent::EvilAgent;
 use crate::operator::{HOST, Operator, found};
-use crate::patience::within;
+use crate::patience::{UNHURRIED, within};
 use crate::person::Person;
 use crate::source::Stage;
 use crate::{camera, operator};
@@ -161,6 +161,8 @@ impl World {
             let (first, longest) = (Duration::from_millis(50), Duration::from_millis(400));
             publish.pace = Pace { first, longest, ..publish.pace };
             publish.long = longest;
+            // Nor does a busy machine make a hole where none is tested.
+            publish.patience = UNHURRIED;
         }
         Setup { config, parts }
     }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use camera_agent::agent::Destination;
 use camera_agent::publish::PATIENCE;
 use celosia_tests::audience::{Ask, Audience};
 use celosia_tests::camera::{Camera, INTERVAL};
@@ -115,7 +116,11 @@ async fn a_camera_that_misbehaves_and_stops_is_nothing_to_its_neighbour() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_relay_that_restarts_is_found_again_with_its_archive() {
     let mut world = World::new().await;
-    let agent = world.agent(NAME, &stage(1), Some(detector())).await.start().await;
+    let hurried = world.agent(NAME, &stage(1), Some(detector())).await.with(|setup| {
+        let Destination::Relay(publish) = &mut setup.parts.destination else { unreachable!() };
+        publish.patience = PATIENCE;
+    });
+    let agent = hurried.start().await;
     let mut before = world.watch_when_live(Ask::live(NAME)).await;
     before.frames(5).await;
     world.stop_relay().await;
