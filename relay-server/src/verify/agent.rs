@@ -15,7 +15,7 @@ use super::camera::{Camera, Publisher};
 use super::group::{Reader, Stopped};
 use crate::control::{self, Control, Silence, refused};
 use crate::counters::Counters;
-use crate::limits::{self, HELLO};
+use crate::limits::{self, FAREWELL, HELLO};
 use crate::parts::Parts;
 
 /// Serves an agent to its end.
@@ -70,10 +70,33 @@ async fn conversation(connection: &Connection, receive: RecvStream, camera: Arc<
             },
         }
     };
+    if matches!(end, End::Left) {
+        let rest = last_groups(connection, &reader, &mut groups, &publisher, counters);
+        // One that says it leaves and stays is left behind.
+        let _ = timeout(FAREWELL, rest).await;
+    }
     // The camera is off line before anybody is told so.
     drop(publisher);
     tracing::info!(camera = %camera.channel().name(), "the camera is disconnected");
     end
+}
+
+/// Reads what came before the agent left: its last frames and the session's end are most often on their way through here just then.
+async fn last_groups(
+    connection: &Connection,
+    reader: &Arc<Reader>,
+    groups: &mut JoinSet<Result<(), Stopped>>,
+    publisher: &Publisher,
+    counters: &Counters,
+) {
+    // What has arrived on a connection is still given out when it is closed, and after that an error.
+    while let Ok(stream) = connection.accept_uni().await {
+        let reader = Arc::clone(reader);
+        groups.spawn(async move { reader.read(stream).await });
+    }
+    while let Some(group) = groups.join_next().await {
+        ended(group, publisher, counters);
+    }
 }
 
 /// What came of a group stream.

@@ -265,6 +265,33 @@ async fn groups_in_any_order_are_stored_and_only_new_ones_are_live() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn what_came_before_an_agent_left_is_taken() {
+    let relay = Relay::start();
+    let key = Camera::new(1, 1).key;
+    let identity = relay.enrol("front-door", &key);
+    // Whether the relay has looked at the last frames when the connection closes is chance: often enough for both to happen.
+    for session in 1..=40 {
+        let camera = Camera::with_key(key.clone(), SessionId { number: session, nonce: [1; 16] });
+        let mut agent = Agent::connect(&relay, identity.clone(), camera).await;
+        agent.epoch().await;
+        let mut streams = Vec::new();
+        for frame in agent.camera.frames("KKKKKKKE") {
+            let mut stream = agent.connection.open_uni().await.unwrap();
+            stream::write(&mut stream, &[], message(&frame)).await.unwrap();
+            stream.finish().unwrap();
+            streams.push(stream);
+        }
+        for stream in streams {
+            stream.stopped().await.unwrap();
+        }
+        agent.connection.close(0u32.into(), b"");
+        let camera = agent.camera.id();
+        eventually("its last frames", || relay.memory.frames(camera).len() as u64 == 8 * session).await;
+    }
+    assert_eq!(relay.parts.counters.cameras_disconnected.snapshot(), [].into());
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_already_is_taken_again() {
     let relay = Relay::start();
     let mut agent = Agent::start(&relay, "front-door", Camera::new(1, 1)).await;
