@@ -1,4 +1,5 @@
-//! The agent: what each stage takes of one core for a picture of 1280 × 720 from the built-in sample, and where the bytes of a frame go.
+//! The agent: what each stage takes of one core for a picture of 1280 × 720 from the built-in sample, and where the bytes of a frame go; with
+//! H.264 and with JPEG, and with H.264 at 1920 × 1080.
 //!
 //! The stages run one after the other on this thread, each under its clock; in the agent they share the work of the same calls between
 //! three threads.
@@ -13,7 +14,7 @@ use camera_agent::capture::sample::{self, Sample};
 use camera_agent::capture::{Source as _, y4m};
 use camera_agent::detect::centerface::CenterFace;
 use camera_agent::detect::{Detection, Found, Model as _, Small};
-use camera_agent::encode::{self, Encoder};
+use camera_agent::encode::{self, Encoder, Rate};
 use camera_agent::mask::{self, Fill, Meta, Planner};
 use camera_agent::picture::{Area, Picture, Planes, Pool, Size};
 use camera_agent::sealing::{Authorized, EPOCH, Sealer, Terms};
@@ -26,7 +27,7 @@ use wire::epoch::SourceKind;
 use wire::frame::{LayerKind, SignedFrame};
 use wire::label::Labels;
 
-use crate::figure::{Figure, text};
+use crate::figure::{Aim, Figure, text};
 use crate::samples::Samples;
 use crate::{Place, Scale, clock};
 
@@ -41,21 +42,44 @@ const SEALED_HEAD: usize = 32 + 4;
 /// # Errors
 /// When a stage refuses a picture.
 pub fn run(place: &Place, scale: Scale) -> anyhow::Result<Vec<Figure>> {
-    let (size, pictures) = match scale {
-        Scale::Full => (Size::new(1280, 720)?, 240),
-        Scale::Tiny => (Size::new(320, 192)?, 12),
+    let (small, large, pictures) = match scale {
+        Scale::Full => (Size::new(1280, 720)?, Size::new(1920, 1080)?, 240),
+        Scale::Tiny => (Size::new(320, 192)?, Size::new(352, 200)?, 12),
     };
-    let dir = tempfile::TempDir::with_prefix_in("celosia-bench-", &place.dir).context("no folder for the agent")?;
-    place.say("agent: convert");
-    let mut stages = Stages { convert: convert(dir.path(), size, pictures.min(60))?, ..Stages::default() };
-    place.say("agent: from the picture to the signed frame");
-    let bytes = Line::new(dir.path(), size)?.run(pictures, &mut stages)?;
-    Ok(figures(&stages, &bytes, size))
+    let h264 = encode::Config::default();
+    let measure = |size, config| {
+        let dir = tempfile::TempDir::with_prefix_in("celosia-bench-", &place.dir).context("no folder for the agent")?;
+        place.say(&format!("agent: {size}, {}", encode::Config::codec(&config)));
+        let mut stages = Stages { convert: convert(dir.path(), size, pictures.min(60))?, ..Stages::default() };
+        let bytes = Line::new(dir.path(), size, config)?.run(pictures, &mut stages)?;
+        anyhow::Ok((stages, bytes))
+    };
+    let (stages, bytes) = measure(small, h264)?;
+    let mut figures = figures(&stages, &bytes, small);
+    let (jpeg, bytes) = measure(small, encode::Config::Jpeg { quality: 80 })?;
+    figures.push(jpeg.encode.figure("encode both layers as JPEG"));
+    figures.push(Figure::new("frame, as JPEG", bytes.all.mean() / 1000.0, "kB"));
+    // Its bitrate grows with the picture's area.
+    let (stages, _) = measure(large, encode::Config::H264 { rate: Rate::Bitrate(encode::BITRATE * 9 / 4), group: encode::GROUP })?;
+    let all = stages.all();
+    figures.push(
+        Figure::new("all stages at the larger size, of one core at 30 pictures/s", 100.0 * all / period(), "%")
+            .aim(Aim::AtMost(80.0))
+            .note(format!("{large}: {}, of these {} detecting", text(all, "ms"), text(stages.amortised(), "ms"))),
+    );
+    figures.push(stages.encode.figure("encode both layers at the larger size"));
+    figures.push(stages.convert.figure("source of the larger size (Y4M in limited range), apart"));
+    Ok(figures)
+}
+
+/// Milliseconds from one picture to the next.
+fn period() -> f64 {
+    INTERVAL.as_secs_f64() * 1000.0
 }
 
 /// Milliseconds of one stage, by this thread's processor time and by the clock.
 #[derive(Debug, Default)]
-struct Stage {
+pub(crate) struct Stage {
     cpu: Samples,
     wall: Samples,
 }
@@ -67,6 +91,11 @@ impl Stage {
         self.cpu.push(cpu.elapsed().as_secs_f64() * 1000.0);
         self.wall.push(wall.elapsed().as_secs_f64() * 1000.0);
         result
+    }
+
+    /// Of processor time.
+    pub(crate) fn mean(&self) -> f64 {
+        self.cpu.mean()
     }
 
     fn figure(&self, name: &str) -> Figure {
@@ -84,6 +113,20 @@ struct Stages {
     encode: Stage,
     seal: Stage,
     sign: Stage,
+}
+
+impl Stages {
+    /// Milliseconds of detecting for each picture.
+    fn amortised(&self) -> f64 {
+        self.detect.cpu.median() / pictures_between(self.detect.cpu.median()) as f64
+    }
+
+    /// Milliseconds of everything behind the source, for each picture.
+    fn all(&self) -> f64 {
+        // Planning and encoding are the mean: one comes in a lump, when a detection lets several pictures go, and key frames take longer.
+        let rest = [&self.copy, &self.mask, &self.seal, &self.sign].map(|stage| stage.cpu.median());
+        rest.iter().sum::<f64>() + self.plan.cpu.mean() + self.encode.cpu.mean() + self.amortised()
+    }
 }
 
 /// Bytes of each frame, by part.
@@ -119,7 +162,7 @@ impl Bytes {
 }
 
 /// What a source costs that does not deliver what the agent works on: Y4M in limited range, read from the page cache.
-fn convert(dir: &Path, size: Size, pictures: u64) -> anyhow::Result<Stage> {
+pub(crate) fn convert(dir: &Path, size: Size, pictures: u64) -> anyhow::Result<Stage> {
     let path = dir.join("clip.y4m");
     let mut file = std::io::BufWriter::new(std::fs::File::create(&path)?);
     writeln!(file, "YUV4MPEG2 W{} H{} F30:1 C420jpeg XCOLORRANGE=LIMITED", size.width(), size.height())?;
@@ -153,7 +196,7 @@ struct Line {
 }
 
 impl Line {
-    fn new(dir: &Path, size: Size) -> anyhow::Result<Self> {
+    fn new(dir: &Path, size: Size, config: encode::Config) -> anyhow::Result<Self> {
         let session = Session::begin(dir)?;
         let model = CenterFace::default();
         let terms = Arc::new(Terms {
@@ -171,7 +214,7 @@ impl Line {
             pool: Pool::new(32),
             model,
             planner: Planner::new(mask::Config::default()),
-            encoder: encode::Config::default().start()?,
+            encoder: config.start()?,
             sealer: Sealer::new(Arc::clone(&terms), authorized, EPOCH, Instant::now())?,
             signer: Signer::new(&terms, session),
         })
@@ -209,6 +252,9 @@ impl Line {
             for release in releases {
                 let fill = Fill::default();
                 let masked = stages.mask.time(|| mask::apply(release.picture, release.plan, fill, &self.pool))?;
+                if !self.encoder.has_room(&masked) {
+                    continue;
+                }
                 let encoded = stages.encode.time(|| self.encoder.encode(&masked))?;
                 let plain = encoded.sealed.iter().map(|clear| clear.plaintext.len()).sum();
                 let group = self.signer.next_group();
@@ -239,23 +285,20 @@ fn ratio(a: u16, b: u16) -> f32 {
 
 fn figures(stages: &Stages, bytes: &Bytes, size: Size) -> Vec<Figure> {
     let each = pictures_between(stages.detect.cpu.median());
-    let amortised = stages.detect.cpu.median() / each as f64;
-    // Planning is the mean: it comes in a lump, when a detection lets several pictures go.
-    let rest = [&stages.copy, &stages.mask, &stages.encode, &stages.seal, &stages.sign].map(|stage| stage.cpu.median());
-    let all = rest.iter().sum::<f64>() + stages.plan.cpu.mean() + amortised;
     let kilobytes = |name: &str, samples: &Samples| Figure::new(name, samples.mean() / 1000.0, "kB");
     let bare = Figure::new("of these: header, regions, commitments, signature", bytes.rest.mean(), "bytes");
     vec![
         stages.convert.figure("convert (Y4M in limited range; the sample needs none)"),
         stages.copy.figure("small copy for the detector"),
         stages.detect.figure("one detection"),
-        Figure::new("detect, for each picture", amortised, "ms").note(format!("at 30 pictures/s it looks at one of {each}")),
+        Figure::new("detect, for each picture", stages.amortised(), "ms").note(format!("at 30 pictures/s it looks at one of {each}")),
         Figure::new("plan the masks, mean", stages.plan.cpu.mean(), "ms"),
         stages.mask.figure("mask"),
-        stages.encode.figure("encode both layers (JPEG)"),
+        stages.encode.figure("encode both layers (H.264)"),
         stages.seal.figure("seal"),
         stages.sign.figure("sign, and remember the frame"),
-        Figure::new("all stages of the sample, for each picture", all, "ms").note(format!("{size}, one core, processor time")),
+        Figure::new("all stages of the sample, for each picture", stages.all(), "ms").note(format!("{size}, one core, processor time")),
+        Figure::new("of one core, at 30 pictures/s", 100.0 * stages.all() / period(), "%").aim(Aim::AtMost(80.0)),
         kilobytes("bytes of a frame", &bytes.all).note(format!("{} frames, three faces", bytes.all.count())),
         kilobytes("of these: public layer", &bytes.public),
         kilobytes("of these: sealed layers, their content", &bytes.sealed),

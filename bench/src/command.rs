@@ -10,7 +10,7 @@ use crate::fanout::{self, bare};
 use crate::figure::Figure;
 use crate::machine::Machine;
 use crate::report::{Part, Report};
-use crate::{Place, Scale, agent, archive, live, relay, verification};
+use crate::{Place, Scale, agent, archive, live, relay, verification, video};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -61,6 +61,8 @@ struct Wish {
 enum Section {
     /// The agent's stages, and where a frame's bytes go.
     Agent,
+    /// Two layers of H.264 against one: bytes, time, quality.
+    Video,
     /// Frames that the relay verifies.
     Verify,
     /// One camera to 200 viewers, against a bare loop over the same transport.
@@ -81,11 +83,12 @@ enum Internal {
 }
 
 impl Section {
-    const ALL: [Self; 5] = [Self::Agent, Self::Verify, Self::FanOut, Self::Live, Self::Archive];
+    const ALL: [Self; 6] = [Self::Agent, Self::Video, Self::Verify, Self::FanOut, Self::Live, Self::Archive];
 
     const fn name(self) -> &'static str {
         match self {
             Self::Agent => "agent",
+            Self::Video => "video",
             Self::Verify => "verify",
             Self::FanOut => "fan-out",
             Self::Live => "live",
@@ -95,7 +98,8 @@ impl Section {
 
     const fn title(self) -> &'static str {
         match self {
-            Self::Agent => "Agent, one core, 720p sample",
+            Self::Agent => "Agent, one core",
+            Self::Video => "Two layers of H.264 against one, 720p",
             Self::Verify => "Relay: verifying",
             Self::FanOut => "Relay: fan-out",
             Self::Live => "Live",
@@ -106,6 +110,7 @@ impl Section {
     fn run(self, place: &Place, scale: Scale, fan_out: fanout::Wish) -> anyhow::Result<Vec<Figure>> {
         match self {
             Self::Agent => agent::run(place, scale),
+            Self::Video => video::run(place, scale),
             Self::Verify => verification::run(place, scale),
             Self::FanOut => fanout::run(place, scale, fan_out),
             Self::Live => live::run(place, scale),

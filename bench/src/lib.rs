@@ -3,7 +3,7 @@
 //! Everything happens on loopback and below one folder, is bounded in number and time, and ends by itself. Where an aim is a ratio, both
 //! of its sides are measured in the same run.
 //!
-//! In reading order: what is measured ([`agent`], [`verification`], [`fanout`], [`live`], [`archive`]), what it is measured with
+//! In reading order: what is measured ([`agent`], [`video`], [`verification`], [`fanout`], [`live`], [`archive`]), what it is measured with
 //! ([`camera`], [`publisher`], [`site`], [`relay`], [`child`], [`clock`], [`samples`]), and how it is told ([`figure`], [`machine`],
 //! [`report`], [`command`]).
 
@@ -11,6 +11,7 @@ use std::path::PathBuf;
 
 pub mod agent;
 pub mod verification;
+pub mod video;
 
 pub mod fanout;
 

@@ -26,6 +26,9 @@ pub const ANNOTATED: &str = include_str!("../../config/agent.toml");
 /// The file that is read if no other is named.
 pub const FILE: &str = "agent.toml";
 
+/// A group may have so many kilobits.
+const GROUP_KILOBITS: u64 = 24_000;
+
 /// An agent's configuration. One that came out of [`Config::load`] is valid.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -79,6 +82,11 @@ pub enum Owner {
 pub struct Encode {
     /// By which codec.
     pub codec: Codec,
+    /// Of H.264: kilobits per second of all layers together.
+    pub bitrate: u32,
+    /// Of H.264: the time from one key frame to the next.
+    #[serde(with = "duration")]
+    pub group: Duration,
     /// Of JPEG, from 1 to 100.
     pub quality: u8,
 }
@@ -96,6 +104,8 @@ pub struct Publish {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Codec {
+    /// Two layers of video.
+    H264,
     /// Pictures one by one.
     Jpeg,
 }
@@ -108,7 +118,7 @@ impl Default for Camera {
 
 impl Default for Encode {
     fn default() -> Self {
-        Self { codec: Codec::Jpeg, quality: 80 }
+        Self { codec: Codec::H264, bitrate: encode::BITRATE / 1000, group: encode::GROUP, quality: 80 }
     }
 }
 
@@ -123,6 +133,7 @@ impl Encode {
     #[must_use]
     pub const fn encoder(self) -> encode::Config {
         match self.codec {
+            Codec::H264 => encode::Config::H264 { rate: encode::Rate::Bitrate(self.bitrate.saturating_mul(1000)), group: self.group },
             Codec::Jpeg => encode::Config::Jpeg { quality: self.quality },
         }
     }
@@ -181,13 +192,27 @@ impl Validate for Config {
         if let Err(wire::label::NotLabels::TooMany) = Labels::new(masks::names(&self.mask)) {
             check.wrong("mask", "there are more than 8 labels: name areas that are hidden for the same reason alike");
         }
-        check.within("encode", |check| {
-            check.ensure((1..=100).contains(&self.encode.quality), "quality", "a quality is from 1 to 100");
-        });
+        check.within("encode", |check| self.encode.validate(check));
         check.within("publish", |check| {
             let within = (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&self.publish.patience);
             check.ensure(within, "patience", "a patience is from 100ms to 60s: live pictures may be late by it");
         });
+    }
+}
+
+impl Validate for Encode {
+    fn validate(&self, check: &mut Check<'_>) {
+        check.ensure((1..=100).contains(&self.quality), "quality", "a quality is from 1 to 100");
+        let (rate, length) = ((100..=50_000).contains(&self.bitrate), Duration::from_millis(200)..=Duration::from_secs(10));
+        check.ensure(rate, "bitrate", "a bitrate is from 100 to 50000 kbit/s");
+        check.ensure(length.contains(&self.group), "group", "a group lasts from 200ms to 10s");
+        // A relay keeps the newest 8 MB of a camera, for viewers who come in the middle of a group; each frame counts twice there.
+        let kilobits = u64::from(self.bitrate).saturating_mul(u64::try_from(self.group.as_millis()).unwrap_or(u64::MAX)) / 1000;
+        check.ensure(
+            !rate || kilobits <= GROUP_KILOBITS,
+            "group",
+            "so much video does not fit into one group at a relay: bitrate (in kbit/s) times group (in seconds) must be 24000 at most",
+        );
     }
 }
 

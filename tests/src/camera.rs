@@ -1,10 +1,13 @@
 //! A camera that signs what a test tells it: a stream is a string, `K` for a key frame, `f` for one that follows, `E` for the end of the
-//! session, `.` for a frame that is signed and lost. Its layers are real: a JPEG whose grey tells the frame's number, and sealed under
-//! `face` the texture that its one mask hides.
+//! session, `.` for a frame that is signed and lost. Its layers are real: a picture whose grey tells the frame's number, and sealed under
+//! `face` the texture that its one mask hides, as JPEG or, if the test says so, as H.264.
 
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use bytes::Bytes;
+use camera_agent::encode::{self, Encoder, Rate};
+use camera_agent::mask::{self, Fill, Fixed, Masked, Meta, Planner};
+use camera_agent::picture::{Area, Picture, Planes, Pool, Size};
 use ed25519_dalek::SigningKey;
 use seal::grant::{self, Scope};
 use seal::keys::ContentKey;
@@ -52,6 +55,8 @@ pub struct Camera {
     grants: Vec<Grant>,
     nonces: Nonces,
     sealer: Option<GroupSealer>,
+    /// Encodes H.264; JPEG otherwise.
+    video: Option<Box<dyn Encoder>>,
 }
 
 impl Camera {
@@ -79,7 +84,17 @@ impl Camera {
             grants: Vec::new(),
             nonces: Nonces::new(),
             sealer: None,
+            video: None,
         }
+    }
+
+    /// Encodes H.264 from now on.
+    #[must_use]
+    pub fn video(mut self) -> Self {
+        // Groups begin where the test says, and nowhere else.
+        let config = encode::Config::H264 { rate: Rate::Quantiser(24), group: Duration::from_secs(86_400) };
+        self.video = Some(config.start().unwrap());
+        self
     }
 
     /// Captures from another time on.
@@ -183,23 +198,29 @@ impl Camera {
             self.sealer = Some(GroupSealer::new(&self.content.group(self.session.next_group())));
         }
         let regions = if self.masked { vec![MASK] } else { Vec::new() };
-        let mut draft = SealedDraft::with_capacity(2048);
-        draft.put(&[u8::try_from(regions.len()).unwrap()]);
-        for _ in &regions {
-            let patch = hidden(sequence).to_jpeg();
-            draft.put(&u32::try_from(patch.len()).unwrap().to_be_bytes());
-            draft.put(&patch);
-        }
+        let (codec, public, plain) = match &mut self.video {
+            None => (Codec::Jpeg, Bytes::from(shown(sequence).to_jpeg()), patches(sequence, regions.len())),
+            Some(encoder) => {
+                if kind == 'K' {
+                    encoder.force_key();
+                }
+                let encoded = encoder.encode(&masked(sequence, self.masked)).unwrap();
+                assert_eq!(encoded.key, kind == 'K');
+                let plain = encoded.sealed.into_iter().next().map_or_else(|| vec![0], |layer| layer.plaintext);
+                (Codec::H264, encoded.public, plain)
+            }
+        };
+        let draft = SealedDraft::from(plain.as_slice());
         let nonce = self.nonces.frame(sequence).unwrap().layer(1).unwrap();
         let sealed = self.sealer.as_mut().unwrap().seal(nonce, draft).unwrap();
         let frame = self.session.sign(Draft {
-            start: (kind == 'K').then_some(Start { codec: Codec::Jpeg, width: SIZE.0, height: SIZE.1, record }),
+            start: (kind == 'K').then_some(Start { codec, width: SIZE.0, height: SIZE.1, record }),
             sequence,
             captured_at,
             fail_closed: false,
             detector: DetectorState::Ready,
             regions,
-            public: Bytes::from(shown(sequence).to_jpeg()),
+            public,
             sealed: vec![(Label::FACE, sealed)],
         });
         (kind != '.').then(|| frame.unwrap())
@@ -216,6 +237,35 @@ pub fn shown(sequence: u64) -> Luma {
 #[must_use]
 pub fn hidden(sequence: u64) -> Luma {
     Luma::texture(MASK.w.into(), MASK.h.into(), 1000 + sequence)
+}
+
+/// The patches of a frame, as JPEG.
+fn patches(sequence: u64, count: usize) -> Vec<u8> {
+    let mut plain = vec![u8::try_from(count).unwrap()];
+    for _ in 0..count {
+        let patch = hidden(sequence).to_jpeg();
+        plain.extend_from_slice(&u32::try_from(patch.len()).unwrap().to_be_bytes());
+        plain.extend_from_slice(&patch);
+    }
+    plain
+}
+
+/// A frame's picture with what its mask hides, masked as an agent does.
+fn masked(sequence: u64, masked: bool) -> Masked {
+    let mut luma = shown(sequence);
+    if masked {
+        luma.paste(MASK.x.into(), MASK.y.into(), &hidden(sequence));
+    }
+    let size = Size::new(SIZE.0.into(), SIZE.1.into()).unwrap();
+    let mut planes = Planes::new(size);
+    planes.planes_mut()[0].copy_from_slice(&luma.samples);
+    let area = Area { x: MASK.x.into(), y: MASK.y.into(), w: MASK.w.into(), h: MASK.h.into() };
+    let fixed = if masked { vec![Fixed { label: MASK.label, area }] } else { Vec::new() };
+    let mut planner = Planner::new(mask::Config { faces: None, fixed, ..mask::Config::default() });
+    let at = Instant::now();
+    planner.push(Meta { number: sequence, at, size }, ());
+    let plan = planner.due(at).remove(0).plan;
+    mask::apply(Picture { number: sequence, captured_at: Micros(0), at, planes }, plan, Fill::Solid, &Pool::new(1)).unwrap()
 }
 
 /// The clock on the wall.

@@ -4,6 +4,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use openh264::formats::YUVSource as _;
+
 use crate::picture::{Luma, Rect};
 
 /// From which correlation on a place in a picture counts as the planted one. A part of another picture stays below 0.5.
@@ -109,13 +111,14 @@ impl Planted {
     }
 }
 
-/// Every picture that begins somewhere in these bytes: JPEG, PNG and the pictures of Y4M, by their first bytes.
+/// Every picture that begins somewhere in these bytes: JPEG, PNG and the pictures of Y4M by their first bytes, and those of H.264
+/// wherever its parts begin.
 #[must_use]
 pub fn pictures(bytes: &[u8]) -> Vec<(usize, Luma)> {
     const JPEG: &[u8] = &[0xff, 0xd8, 0xff];
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
     const Y4M: &[u8] = b"YUV4MPEG2 ";
-    let mut found = Vec::new();
+    let mut found = video(bytes);
     for offset in 0..bytes.len() {
         let rest = &bytes[offset..];
         if rest.starts_with(Y4M) {
@@ -129,6 +132,27 @@ pub fn pictures(bytes: &[u8]) -> Vec<(usize, Luma)> {
             None
         };
         found.extend(picture.map(|picture| (offset, picture)));
+    }
+    found
+}
+
+/// The pictures of H.264 (Annex B), whatever stands between its parts and behind them.
+fn video(bytes: &[u8]) -> Vec<(usize, Luma)> {
+    let mut found = Vec::new();
+    let mut decoder = openh264::decoder::Decoder::new().unwrap();
+    let mut offset = 0;
+    while let Some(at) = position(&bytes[offset..], &[0, 0, 1]) {
+        let begin = offset + at;
+        let end = position(&bytes[begin + 3..], &[0, 0, 1]).map_or(bytes.len(), |next| begin + 3 + next);
+        offset = begin + 3;
+        // Parameter sets and slices. Whatever else these bytes were, the library finds nothing in it.
+        if !bytes.get(begin + 3).is_some_and(|header| [1, 5, 7, 8].contains(&(header & 0x1f))) {
+            continue;
+        }
+        let Ok(Some(picture)) = decoder.decode(&bytes[begin..end]) else { continue };
+        let ((width, height), stride) = (picture.dimensions(), picture.strides().0);
+        let samples = picture.y().chunks(stride).take(height).flat_map(|row| &row[..width]).copied().collect();
+        found.push((begin, Luma { width, height, samples }));
     }
     found
 }
@@ -196,5 +220,24 @@ mod tests {
         assert!(matches!(planted.traces(&inside(&picture.to_jpeg()))[..], [Trace::Picture { offset: 3, .. }]));
         assert!(matches!(planted.traces(&inside(&picture.to_i420()))[..], [Trace::Raw { .. }, ..]));
         assert!(planted.traces(&inside(&Luma::texture(320, 192, 6).to_jpeg())).is_empty());
+    }
+
+    #[test]
+    fn a_planted_picture_is_found_in_video_between_other_bytes() {
+        let planted = Planted::new(&Luma::texture(96, 96, 5));
+        let mut encoder = openh264::encoder::Encoder::new().unwrap();
+        let mut bytes = b"something else".to_vec();
+        for seed in 0..6 {
+            let mut picture = Luma::texture(320, 192, 100 + seed);
+            if seed == 4 {
+                picture.paste(112, 48, &Luma::texture(96, 96, 5));
+            }
+            let i420 = openh264::formats::YUVBuffer::from_vec(picture.to_i420(), 320, 192);
+            bytes.extend(encoder.encode(&i420).unwrap().to_vec());
+            bytes.extend(Luma::texture(8, 8, seed).samples);
+        }
+        let found = pictures(&bytes);
+        assert!(found.len() >= 5, "{} of 6", found.len());
+        assert_eq!(found.iter().filter(|(_, picture)| planted.is_in(picture)).count(), 1);
     }
 }

@@ -52,6 +52,18 @@ impl Stage {
         Self { size, interval, scene: Arc::new(scene) }
     }
 
+    /// Noise, another in every picture: nothing of it can be predicted.
+    #[must_use]
+    pub fn noise(width: usize, height: usize, interval: Duration) -> Self {
+        let size = Size::new(width, height).unwrap();
+        let scene = move |number, pool: &Pool| {
+            let mut planes = pool.planes(size);
+            planes.planes_mut()[0].copy_from_slice(&Luma::texture(width, height, number).samples);
+            planes
+        };
+        Self { size, interval, scene: Arc::new(scene) }
+    }
+
     /// The picture of a number, its luma.
     #[must_use]
     pub fn luma(&self, number: u64) -> Luma {

@@ -25,19 +25,17 @@ pub struct Composed {
 /// # Errors
 /// When the public layer is missing or no picture. A sealed layer that is no picture stays masked, and is named.
 pub fn compose(decoder: &mut Decoder, frame: &Verified<SignedFrame>, opened: &Opened) -> Result<Composed, decode::Error> {
-    let context = frame.context();
-    let public = frame.public().ok_or(decode::Error::Mismatch("its public layer was not sent"))?;
-    let mut picture = decoder.public(context.codec, context.width, context.height, public)?;
+    let mut picture = decoder.public(frame)?;
     let mut lifted = Vec::new();
     let mut broken = Vec::new();
     for (label, plain) in &opened.layers {
-        let regions: Vec<Region> = frame.header().regions.iter().filter(|region| region.label == *label).copied().collect();
-        match decoder.patches(context.codec, &regions, plain) {
+        match decoder.patches(frame, *label, plain) {
             Ok(patches) => {
-                for (region, patch) in regions.iter().zip(&patches) {
+                let regions = frame.header().regions.iter().filter(|region| region.label == *label);
+                for (region, patch) in regions.zip(&patches) {
                     picture.paste(region, patch);
+                    lifted.push(*region);
                 }
-                lifted.extend(regions);
             }
             Err(error) => broken.push((*label, error)),
         }

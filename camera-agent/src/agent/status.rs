@@ -53,6 +53,7 @@ pub(super) fn report(progress: &Progress, before: &pipeline::Snapshot, publish: 
         signed = now.signed,
         fail_closed = now.fail_closed,
         overload = dropped.overload,
+        rate = dropped.rate,
         source = dropped.source,
         unmaskable = dropped.unmaskable,
         failed = dropped.failed,

@@ -84,6 +84,11 @@ impl Encoder for Jpeg {
     /// Every picture is a key frame.
     fn force_key(&mut self) {}
 
+    /// Its quality is fixed, not its rate.
+    fn has_room(&mut self, _: &Masked) -> bool {
+        true
+    }
+
     fn encode(&mut self, masked: &Masked) -> Result<Encoded, Error> {
         let public = Bytes::copy_from_slice(self.compress(masked.planes())?);
         let mut labels: Vec<Label> = masked.originals().iter().map(|patch| patch.label).collect();

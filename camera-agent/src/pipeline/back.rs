@@ -48,7 +48,9 @@ impl Back {
     /// Publishes a masked picture, or drops it where anything fails.
     pub fn publish(&mut self, masked: Masked) {
         match self.signed(&masked) {
-            Ok(signed) => {
+            // Nothing was encoded, so the group goes on behind it.
+            Ok(None) => self.progress.over_rate(),
+            Ok(Some(signed)) => {
                 self.key = false;
                 self.last = signed.frame.header().captured_at;
                 self.progress.signed(&signed.frame);
@@ -62,12 +64,16 @@ impl Back {
         }
     }
 
-    fn signed(&mut self, masked: &Masked) -> Result<Signed, Unpublished> {
+    /// `None` where the rate does not allow the picture.
+    fn signed(&mut self, masked: &Masked) -> Result<Option<Signed>, Unpublished> {
         let now = masked.at();
         self.key |= self.outlet.wants_key_frame();
         self.key |= self.sealer.wants_key_frame(now)?;
         if self.key {
             self.encoder.force_key();
+        }
+        if !self.encoder.has_room(masked) {
+            return Ok(None);
         }
         let stages = self.progress.stages();
         let encoded = stages.time(Stage::Encode, || self.encoder.encode(masked))?;
@@ -75,7 +81,7 @@ impl Back {
         let sealed = stages.time(Stage::Seal, || self.sealer.seal(encoded, group))?;
         let signed = stages.time(Stage::Sign, || self.signer.sign(sealed))?;
         self.progress.epoch(self.sealer.epoch());
-        Ok(signed)
+        Ok(Some(signed))
     }
 
     /// Signs and sends the session's end.

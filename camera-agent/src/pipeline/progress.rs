@@ -22,6 +22,8 @@ pub struct Drops {
     pub overload: u64,
     /// The source delivered no usable picture, or one without a time.
     pub source: u64,
+    /// They would have exceeded the bitrate.
+    pub rate: u64,
     /// Their fixed masks need more regions than a frame may have.
     pub unmaskable: u64,
     /// Masking, encoding, sealing or signing failed.
@@ -112,6 +114,11 @@ impl Progress {
                 LayerKind::Sealed(_) => now.bytes.sealed += bytes,
             }
         }
+    }
+
+    /// A picture is not published, since the bitrate does not allow it.
+    pub(super) fn over_rate(&self) {
+        self.lock().dropped.rate += 1;
     }
 
     /// A picture is not published, for that reason.

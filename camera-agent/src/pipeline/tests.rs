@@ -23,6 +23,8 @@ use crate::testing::{camera_key, nobody, plant};
 struct Failing {
     inner: Box<dyn Encoder>,
     fail: Vec<u64>,
+    /// By the pictures' numbers.
+    full: Vec<u64>,
     asked: Arc<Mutex<Vec<u64>>>,
     next: u64,
 }
@@ -34,6 +36,11 @@ impl Encoder for Failing {
 
     fn force_key(&mut self) {
         self.asked.lock().unwrap().push(self.next);
+        self.inner.force_key();
+    }
+
+    fn has_room(&mut self, masked: &Masked) -> bool {
+        self.inner.has_room(masked) && !self.full.contains(&masked.number())
     }
 
     fn encode(&mut self, masked: &Masked) -> Result<Encoded, encode::Error> {
@@ -86,9 +93,65 @@ fn back(dir: &tempfile::TempDir, encoder: Failing, kept: &Kept, progress: &Arc<P
 }
 
 fn failing(fail: &[u64]) -> (Failing, Arc<Mutex<Vec<u64>>>) {
+    of(encode::Config::Jpeg { quality: 80 }, fail, &[])
+}
+
+fn of(config: encode::Config, fail: &[u64], full: &[u64]) -> (Failing, Arc<Mutex<Vec<u64>>>) {
     let asked = Arc::<Mutex<Vec<u64>>>::default();
-    let inner = encode::Config::default().start().unwrap();
-    (Failing { inner, fail: fail.to_vec(), asked: Arc::clone(&asked), next: 0 }, asked)
+    let inner = config.start().unwrap();
+    (Failing { inner, fail: fail.to_vec(), full: full.to_vec(), asked: Arc::clone(&asked), next: 0 }, asked)
+}
+
+#[test]
+fn groups_of_several_frames_are_a_chain_and_go_on_behind_what_the_rate_drops() {
+    let dir = tempfile::tempdir().unwrap();
+    let (kept, progress) = (Kept::default(), Arc::new(Progress::default()));
+    let (encoder, _) = of(encode::Config::default(), &[5], &[2, 3]);
+    let mut back = back(&dir, encoder, &kept, &progress);
+    for number in 0..12 {
+        if number == 10 {
+            *kept.wish.lock().unwrap() = true;
+        }
+        back.publish(masked(number));
+    }
+    back.end(&Clock::system());
+    let now = progress.snapshot();
+    assert_eq!((now.signed, now.dropped.failed, now.dropped.rate), (9, 1, 2));
+
+    let frames = kept.frames.lock().unwrap();
+    let shape = |signed: &Signed| {
+        let header = signed.frame.header();
+        (header.captured_at.0 % 100, header.group, header.sequence, header.flags.key)
+    };
+    // Two are dropped and draw no number; the sixth to be encoded fails, and the next opens a group; so does the one that was wished for.
+    let expected = [
+        (0, 0, 0, true),
+        (1, 0, 1, false),
+        (4, 0, 2, false),
+        (5, 0, 3, false),
+        (6, 0, 4, false),
+        (8, 1, 5, true),
+        (9, 1, 6, false),
+        (10, 2, 7, true),
+        (11, 2, 8, false),
+    ];
+    assert_eq!(frames.iter().map(shape).take(9).collect::<Vec<_>>(), expected);
+    let camera = wire::id::CameraId(camera_key().verifying_key().to_bytes());
+    let record = Arc::new(wire::verify::record(frames[0].announcement.record.clone(), camera).unwrap());
+    let (mut group, mut previous): (Option<Group>, _) = (None, wire::id::Digest::ZERO);
+    for signed in frames.iter() {
+        let frame = Frame::decode(signed.frame.bytes().clone()).unwrap();
+        let verified = if frame.header.flags.key {
+            let (opened, verified) = Group::open(&record, frame).unwrap();
+            assert_eq!(verified.context().previous, previous, "groups are chained too");
+            group = Some(opened);
+            verified
+        } else {
+            group.as_mut().unwrap().next(frame).unwrap()
+        };
+        previous = verified.digest();
+    }
+    assert!(frames.last().unwrap().frame.header().flags.end);
 }
 
 #[test]

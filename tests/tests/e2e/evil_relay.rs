@@ -3,6 +3,7 @@
 
 mod live;
 mod recorded;
+mod video;
 mod withheld;
 
 use celosia_tests::audience::{Ask, Audience};

@@ -25,7 +25,7 @@ struct Run {
 }
 
 /// Runs the real relay, agent and viewers on a planted face, under a mask or not.
-fn run(masked: bool) -> Run {
+fn run(masked: bool, codec: &str) -> Run {
     let (site, ana, eve) = (Site::new(), Person::new(), Person::new());
     let texture = Luma::texture(SIDE, SIDE, 77);
     let stage = Stage::planted(320, 192, Duration::from_millis(100), &texture, FACE);
@@ -36,7 +36,7 @@ fn run(masked: bool) -> Run {
     let relay = site.start_relay();
     let mask = format!("[[mask]]\nlabel = \"planted\"\nx = {}\ny = {}\nw = {SIDE}\nh = {SIDE}\n", FACE.0, FACE.1);
     let config = format!(
-        "[source]\nkind = \"y4m\"\npath = \"{}\"\nrepeat = true\n[detect]\non = false\n{}",
+        "[source]\nkind = \"y4m\"\npath = \"{}\"\nrepeat = true\n[detect]\non = false\n[encode]\ncodec = \"{codec}\"\n{}",
         scene.display(),
         if masked { mask.as_str() } else { "" }
     );
@@ -87,7 +87,16 @@ impl Run {
 
 #[test]
 fn nothing_of_a_masked_face_is_anywhere() {
-    let run = run(true);
+    is_nowhere("h264");
+}
+
+#[test]
+fn nothing_of_a_masked_face_is_anywhere_in_single_pictures() {
+    is_nowhere("jpeg");
+}
+
+fn is_nowhere(codec: &str) {
+    let run = run(true, codec);
     assert_eq!(run.planted.traces(&run.received), [], "in what the relay received");
     let everywhere = ["relay", NAME, "tmp", "logs", "home", "public"];
     assert_eq!(run.traces(&everywhere), [], "in the files of the relay, the agent and the viewer, or in what they said");
@@ -104,7 +113,16 @@ fn nothing_of_a_masked_face_is_anywhere() {
 
 #[test]
 fn control_without_a_mask_it_is_everywhere_where_pictures_are() {
-    let run = run(false);
+    is_everywhere("h264");
+}
+
+#[test]
+fn control_without_a_mask_it_is_everywhere_in_single_pictures() {
+    is_everywhere("jpeg");
+}
+
+fn is_everywhere(codec: &str) {
+    let run = run(false, codec);
     assert!(!run.planted.traces(&run.received).is_empty(), "in what the relay received");
     let found = run.traces(&["relay", "public"]);
     let in_folder = |part: &str| found.iter().any(|(file, _)| file.to_string_lossy().contains(part));

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use camera_agent::agent::Destination;
+use camera_agent::config::Codec;
 use camera_agent::publish::PATIENCE;
-use celosia_tests::audience::{Ask, Audience};
+use celosia_tests::audience::{Ask, Audience, is_the_cameras_picture};
 use celosia_tests::camera::{Camera, INTERVAL};
 use celosia_tests::detector::FakeDetector;
 use celosia_tests::patience::eventually;
@@ -13,7 +14,7 @@ use celosia_tests::picture::{Luma, Rect};
 use celosia_tests::source::Stage;
 use celosia_tests::world::{World, last, stop};
 use link::exit::Code;
-use wire::id::Digest;
+use wire::id::{Digest, Micros};
 use wire::verdict::Verdict;
 
 const NAME: &str = "front-door";
@@ -60,12 +61,62 @@ async fn whoever_joins_late_begins_with_the_newest_group() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn whoever_joins_a_group_of_video_late_sees_every_picture_of_it() {
+    let (world, ana) = (World::new().await, Person::new());
+    let mut agent = world.evil_agent(NAME, Camera::new(1, 1).video().granting(ana.public())).await;
+    agent.announce().await;
+    agent.send("KffffKff").await;
+    eventually("the frames arrive", || world.counters().frames_live == 8).await;
+    let mut late = world.watch(Ask::live(NAME).by(&ana)).await;
+    late.frames(3).await;
+    agent.send("fKf").await;
+    late.frames(6).await;
+    assert_eq!(late.places(), (5..11).map(|sequence| (1, sequence)).collect::<Vec<_>>());
+    assert_eq!(late.verdict(), Verdict::Authentic, "{}", late.reasons());
+    for shown in &late.shown {
+        is_the_cameras_picture(shown, true);
+    }
+
+    // The recording: all of it, a part, and its key frames alone.
+    let all = Ask::all(NAME).by(&ana);
+    let time = |sequence: usize| agent.camera.time.0 - celosia_tests::camera::INTERVAL.as_micros() as u64 * (11 - sequence as u64);
+    let part = wire::message::Span::Range { from: Micros(time(3)), to: Micros(time(6)) };
+    for (what, ask, expected) in [
+        ("all", all, (0..11).collect::<Vec<u64>>()),
+        // Whole groups up to the last frame: video is of no use from the middle of a group on.
+        ("a part", Ask { span: part, ..all }, (0..7).collect()),
+        ("key frames", Ask { key_frames_only: true, ..all }, vec![0, 5, 9]),
+    ] {
+        let mut audience = world.watch(ask).await;
+        audience.to_the_end().await;
+        assert_eq!(audience.places(), expected.into_iter().map(|sequence| (1, sequence)).collect::<Vec<_>>(), "{what}");
+        assert_eq!(audience.verdict(), Verdict::Authentic, "{what}: {}", audience.reasons());
+        for shown in &audience.shown {
+            is_the_cameras_picture(shown, true);
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_slow_viewer_skips_to_the_newest_and_harms_nobody() {
-    let world = World::new().await;
     // Noise, so that a few seconds of it fill every buffer on the way.
     let noise = Luma::texture(640, 352, 9);
     let stage = Stage::planted(640, 368, Duration::from_millis(33), &noise, (0, 16));
-    let agent = world.agent(NAME, &stage, None).await.start().await;
+    one_is_slow(&stage, Codec::Jpeg).await;
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_slow_viewer_of_video_skips_to_the_newest_group() {
+    one_is_slow(&Stage::noise(640, 368, Duration::from_millis(33)), Codec::H264).await;
+}
+
+async fn one_is_slow(stage: &Stage, codec: Codec) {
+    let world = World::new().await;
+    let setup = world.agent(NAME, stage, None).await.with(|setup| {
+        (setup.config.encode.codec, setup.config.encode.bitrate) = (codec, 24_000);
+        setup.config.encode.group = Duration::from_secs(1);
+    });
+    let agent = setup.start().await;
     let mut fast = world.watch_when_live(Ask::live(NAME)).await;
     let mut slow = world.watch(Ask::live(NAME)).await;
     slow.frames(1).await;
@@ -192,7 +243,9 @@ async fn the_past_is_for_those_who_may_see_it() {
     let part = Ask { span: wire::message::Span::Range { from: middle(3), to: middle(6) }, ..ask };
     let mut part = world.watch(part.by(&ana)).await;
     part.to_the_end().await;
-    assert_eq!(part.places(), live.places()[3..=6]);
+    // Video begins with its group.
+    let begin = live.shown[..=3].iter().rposition(|shown| shown.frame.header().flags.key).unwrap();
+    assert_eq!(part.places(), live.places()[begin..=6]);
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

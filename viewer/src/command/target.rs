@@ -49,6 +49,8 @@ pub(super) struct Target {
     unlock: Option<Unlock>,
     decoder: Decoder,
     live: bool,
+    /// Nothing captured before that is shown.
+    from: Micros,
     introduction: String,
 }
 
@@ -69,7 +71,11 @@ impl Target {
         .await?;
         let introduction = introduction(ask.camera, watch.camera(), unlock.as_ref(), &notes);
         let decoder = Decoder::new().or_exit(Code::Internal)?;
-        Ok(Self { watch, unlock, decoder, live: ask.span == Span::Live, introduction })
+        let from = match ask.span {
+            Span::Live => Micros(0),
+            Span::Range { from, .. } => from,
+        };
+        Ok(Self { watch, unlock, decoder, live: ask.span == Span::Live, from, introduction })
     }
 
     /// Who the camera is, for people.
@@ -109,6 +115,10 @@ impl Target {
                 Ok(composed) => {
                     if let Some((label, error)) = composed.broken.first() {
                         status.trouble(format!("“{}” opened and stays masked: {error}", name(&record, *label)));
+                    }
+                    // Video is sent from the beginning of a group on, which may be before what was asked for.
+                    if frame.header().captured_at < self.from {
+                        continue;
                     }
                     status.frame(&frame, &record, &composed.lifted, wall_clock());
                     let place = (frame.context().session.number, frame.header().sequence);
