@@ -2,7 +2,7 @@
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Read as _, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, PermissionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
 use std::path::Path;
 
 use tempfile::{Builder, NamedTempFile};
@@ -47,6 +47,29 @@ fn beside(path: &Path, content: &[u8], mode: u32) -> io::Result<NamedTempFile> {
 /// It cannot be made, or something else has its name.
 pub fn private_folder(path: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(path)
+}
+
+/// What tells two states of a file apart without reading it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Stamp {
+    inode: u64,
+    length: u64,
+    modified: (i64, i64),
+}
+
+impl Stamp {
+    /// Of a file that can be looked at; anything else counts as missing. One call of stat(2).
+    #[must_use]
+    pub fn of(file: &Path) -> Option<Self> {
+        let of = |data: fs::Metadata| Self { inode: data.ino(), length: data.len(), modified: (data.mtime(), data.mtime_nsec()) };
+        fs::metadata(file).ok().map(of)
+    }
+
+    /// Whether there is nothing in it.
+    #[must_use]
+    pub const fn is_empty(&self) -> bool {
+        self.length == 0
+    }
 }
 
 /// Reads a file of at most `cap` bytes.

@@ -1,9 +1,9 @@
 //! The list of a running agent: read anew when the file changes, kept when the file cannot be read.
 
-use std::fs::Metadata;
-use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use link::file::Stamp;
 
 use super::{Error, Viewers};
 
@@ -25,14 +25,6 @@ pub struct Watch {
     file: PathBuf,
     seen: Option<Stamp>,
     good: Arc<Viewers>,
-}
-
-/// What tells two states of a file apart without reading it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Stamp {
-    inode: u64,
-    length: u64,
-    modified: (i64, i64),
 }
 
 impl Watch {
@@ -71,13 +63,5 @@ impl Watch {
             }
             Err(error) => Change::Unusable(error),
         }
-    }
-}
-
-impl Stamp {
-    /// Of a file that can be looked at; anything else counts as missing.
-    fn of(file: &Path) -> Option<Self> {
-        let of = |data: Metadata| Self { inode: data.ino(), length: data.len(), modified: (data.mtime(), data.mtime_nsec()) };
-        std::fs::metadata(file).ok().map(of)
     }
 }
