@@ -55,6 +55,8 @@ pub struct About {
     pub live: bool,
     /// Whether opening it again may help; a stream from stdin cannot be opened twice.
     pub reopen: bool,
+    /// What falls short of what the config asks for, in a sentence for people.
+    pub shortfall: Option<String>,
 }
 
 /// Opens a source, as often as need be.

@@ -1,5 +1,8 @@
 //! `camera-agent check`: everything that is wrong before the camera runs, at once, and what would be captured.
 
+#[cfg(feature = "webcam")]
+mod devices;
+
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -18,6 +21,8 @@ use crate::picture::Size;
 use crate::publish;
 use crate::session::{self, Session};
 use crate::viewers::{self, FILE, Viewers};
+#[cfg(feature = "webcam")]
+pub use devices::Device;
 
 /// How long before its end a certificate is worth a word.
 const SOON: Duration = Duration::from_secs(30 * 24 * 3600);
@@ -54,6 +59,9 @@ pub struct Finding {
 pub struct Report {
     /// What was found.
     pub findings: Vec<Finding>,
+    /// The cameras of this machine.
+    #[cfg(feature = "webcam")]
+    pub devices: Vec<Device>,
 }
 
 impl Report {
@@ -109,6 +117,9 @@ pub async fn check(config: Result<Config, Problems>) -> Report {
         let config = config.clone();
         tokio::task::spawn_blocking(move || {
             let mut report = Report::default();
+            // Before the source holds one of them.
+            #[cfg(feature = "webcam")]
+            devices::devices(devices::listed(), &config.source, &mut report);
             let about = source(&config, &mut report);
             let size = about.as_ref().and_then(|about| about.size);
             if let Some(model) = config.detector() {
@@ -120,6 +131,8 @@ pub async fn check(config: Result<Config, Problems>) -> Report {
     match looked.await {
         Ok((about, found)) => {
             report.findings.extend(found.findings);
+            #[cfg(feature = "webcam")]
+            report.devices.extend(found.devices);
             if let (Some(about), Some(viewers)) = (&about, &viewers) {
                 Intro::warnings(&config, about, viewers).into_iter().for_each(|warning| report.warn(warning));
             }

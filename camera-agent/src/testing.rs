@@ -257,7 +257,8 @@ pub(crate) mod plant {
     impl Source for Planted {
         fn about(&self) -> About {
             let interval = self.live.then(|| Duration::from_millis(10));
-            About { kind: SourceKind::Sample, text: "plant".to_owned(), size: Some(size()), interval, live: self.live, reopen: false }
+            let (kind, text) = (SourceKind::Sample, "plant".to_owned());
+            About { kind, text, size: Some(size()), interval, live: self.live, reopen: false, shortfall: None }
         }
 
         fn next(&mut self, pool: &Pool) -> Result<Option<Planes>, capture::Error> {

@@ -156,6 +156,7 @@ impl Source for Playing {
             interval: Some(self.stage.interval),
             live: true,
             reopen: true,
+            shortfall: None,
         }
     }
 

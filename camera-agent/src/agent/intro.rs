@@ -110,6 +110,7 @@ fn warnings(config: &Config, about: &About, viewers: &Viewers, labels: &Labels) 
             warnings.push(format!("an area of `{name}` lies outside the picture ({size}) and hides nothing"));
         }
     }
+    warnings.extend(about.shortfall.clone());
     for strange in viewers.strange_labels(labels) {
         warnings.push(format!("authorized_viewers names the label `{strange}`, which this camera does not have"));
     }

@@ -76,7 +76,15 @@ impl Folder {
 impl Source for Folder {
     fn about(&self) -> About {
         let text = format!("{} pictures in {}, {}", self.files.len(), self.config.path.display(), rate_text(self.config.interval));
-        About { kind: SourceKind::Pictures, text, size: None, interval: Some(self.config.interval), live: true, reopen: true }
+        About {
+            kind: SourceKind::Pictures,
+            text,
+            size: None,
+            interval: Some(self.config.interval),
+            live: true,
+            reopen: true,
+            shortfall: None,
+        }
     }
 
     fn next(&mut self, pool: &Pool) -> Result<Option<Planes>, Error> {

@@ -150,6 +150,7 @@ impl Source for Sample {
             interval: Some(self.config.interval),
             live: true,
             reopen: true,
+            shortfall: None,
         }
     }
 

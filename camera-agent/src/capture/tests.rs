@@ -71,8 +71,8 @@ impl Play {
 
     fn start(self) -> Capture {
         let openings = AtomicU64::new(0);
-        let about =
-            About { kind: SourceKind::Y4m, text: "a script".into(), size: None, interval: None, live: self.live, reopen: self.reopen };
+        let (kind, text) = (SourceKind::Y4m, "a script".into());
+        let about = About { kind, text, size: None, interval: None, live: self.live, reopen: self.reopen, shortfall: None };
         let opener = move || {
             let opening = openings.fetch_add(1, Ordering::SeqCst) as usize;
             let script = self.scripts.get(opening).or(self.scripts.last()).cloned().unwrap().into_iter();

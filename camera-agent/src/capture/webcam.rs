@@ -1,9 +1,9 @@
 //! A camera of this machine, through nokhwa (V4L2 on Linux).
 //!
-//! The format is chosen here and not by the library, so that a person can be told which and why: `Closest` there may settle for ten
-//! pictures a second where another format reaches thirty.
+//! The format is chosen here ([`choice`]) and not by the library, so that a person can be told which and why: `Closest` there may settle
+//! for ten pictures a second where another format reaches thirty.
 
-use std::fmt;
+pub mod choice;
 
 use nokhwa::utils::{ApiBackend, CameraFormat, CameraIndex, CameraInfo, FrameFormat, RequestedFormat, RequestedFormatType, Resolution};
 use nokhwa::{Camera, NokhwaError};
@@ -12,9 +12,7 @@ use wire::epoch::SourceKind;
 use super::jpeg::Decoder;
 use super::{About, Error, Source, convert};
 use crate::picture::{Planes, Pool, Size};
-
-/// What is converted, the cheapest first. A camera that delivers nothing but grey (GREY) or another format is refused.
-const FORMATS: [FrameFormat; 5] = [FrameFormat::YUYV, FrameFormat::NV12, FrameFormat::MJPEG, FrameFormat::RAWRGB, FrameFormat::RAWBGR];
+use choice::{FORMATS, Offer, Wish};
 
 /// Which camera, and what is wanted of it.
 #[derive(Debug, Clone)]
@@ -27,24 +25,6 @@ pub struct Config {
     pub rate: u32,
 }
 
-/// A format that a camera offers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Offer {
-    /// Pixels.
-    pub width: u32,
-    /// Pixels.
-    pub height: u32,
-    /// Pictures a second.
-    pub rate: u32,
-    format: FrameFormat,
-}
-
-impl fmt::Display for Offer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}×{} {} at {} pictures a second", self.width, self.height, self.format, self.rate)
-    }
-}
-
 /// A camera of this machine, for `check`.
 #[derive(Debug)]
 pub struct Listed {
@@ -54,6 +34,12 @@ pub struct Listed {
     pub name: String,
     /// What it offers, or why that cannot be told.
     pub offers: Result<Vec<Offer>, Error>,
+}
+
+/// Which of these cameras the config means; `None` where it is not there.
+#[must_use]
+pub fn wanted<'a>(listed: &'a [Listed], device: Option<&str>) -> Option<&'a Listed> {
+    position(listed.iter().map(|camera| (camera.number, camera.name.as_str())), device).and_then(|index| listed.get(index))
 }
 
 /// The cameras of this machine and what they offer.
@@ -71,7 +57,8 @@ pub struct Webcam {
     name: String,
     offer: Offer,
     size: Size,
-    remark: String,
+    reason: String,
+    shortfall: Option<String>,
     jpeg: Decoder,
 }
 
@@ -83,23 +70,25 @@ impl Webcam {
     pub fn open(config: &Config) -> Result<Self, Error> {
         let info = find(&devices()?, config.device.as_deref())?;
         let mut camera = open_any(info.index())?;
-        let offers = choose(&offers(&mut camera)?, config.size, config.rate);
-        if offers.is_empty() {
+        let wish = Wish { size: config.size, rate: config.rate };
+        let all = offers(&mut camera)?;
+        let usable = wish.choose(&all);
+        if usable.is_empty() {
             return Err(unsupported(&info.human_name()));
         }
         // Drivers list more than they accept: the next best is tried then.
         let mut refusal = None;
-        for offer in offers {
+        for offer in usable {
             let format = CameraFormat::new(Resolution::new(offer.width, offer.height), offer.format, offer.rate);
             let exactly = RequestedFormat::with_formats(RequestedFormatType::Exact(format), &FORMATS);
             match camera.set_camera_requset(exactly).and_then(|_| camera.open_stream()) {
                 Ok(()) => {
-                    let remark = remark(&offer, config.size, config.rate);
-                    if offer.rate < config.rate {
-                        tracing::warn!(camera = info.human_name(), "{offer}, where {} were asked for", config.rate);
+                    let (reason, shortfall) = (wish.reason(&offer, &all), wish.shortfall(&offer));
+                    if let Some(shortfall) = &shortfall {
+                        tracing::warn!(camera = info.human_name(), "{shortfall}");
                     }
                     let size = Size::new(offer.width as usize, offer.height as usize)?;
-                    return Ok(Self { camera, name: info.human_name(), offer, size, remark, jpeg: Decoder::new()? });
+                    return Ok(Self { camera, name: info.human_name(), offer, size, reason, shortfall, jpeg: Decoder::new()? });
                 }
                 Err(error) => refusal = Some(error),
             }
@@ -110,9 +99,10 @@ impl Webcam {
 
 impl Source for Webcam {
     fn about(&self) -> About {
-        let text = format!("webcam “{}”, {} ({})", self.name, self.offer, self.remark);
+        let text = format!("webcam “{}”, {} ({})", self.name, self.offer, self.reason);
+        let shortfall = self.shortfall.clone();
         // A camera sets its own pace.
-        About { kind: SourceKind::Webcam, text, size: Some(self.size), interval: None, live: true, reopen: true }
+        About { kind: SourceKind::Webcam, text, size: Some(self.size), interval: None, live: true, reopen: true, shortfall }
     }
 
     fn next(&mut self, pool: &Pool) -> Result<Option<Planes>, Error> {
@@ -150,22 +140,22 @@ fn number(info: &CameraInfo) -> u32 {
 
 /// The camera of that number, path or name.
 fn find(devices: &[CameraInfo], wanted: Option<&str>) -> Result<CameraInfo, Error> {
-    let known = || devices.iter().map(|info| format!("{} “{}”", number(info), info.human_name())).collect::<Vec<_>>().join(", ");
-    let found = match wanted {
-        None => devices.first(),
-        Some(wanted) => {
-            let index = wanted.strip_prefix("/dev/video").unwrap_or(wanted).parse::<u32>();
-            let by_name = |info: &&CameraInfo| info.human_name().to_lowercase().contains(&wanted.to_lowercase());
-            match index {
-                Ok(index) => devices.iter().find(|info| number(info) == index),
-                Err(_) => devices.iter().find(by_name),
-            }
-        }
-    };
+    let names: Vec<(u32, String)> = devices.iter().map(|info| (number(info), info.human_name())).collect();
+    let known = || names.iter().map(|(number, name)| format!("{number} “{name}”")).collect::<Vec<_>>().join(", ");
+    let found = position(names.iter().map(|(number, name)| (*number, name.as_str())), wanted).and_then(|index| devices.get(index));
     found.cloned().ok_or_else(|| match wanted {
         Some(wanted) if !devices.is_empty() => Error::Device(format!("there is no camera “{wanted}” here; there are: {}", known())),
         _ => Error::Device("there is none here".to_owned()),
     })
+}
+
+/// Where the camera of that number, path or name stands among these.
+fn position<'a>(mut cameras: impl Iterator<Item = (u32, &'a str)>, wanted: Option<&str>) -> Option<usize> {
+    let Some(wanted) = wanted else { return cameras.next().map(|_| 0) };
+    match wanted.strip_prefix("/dev/video").unwrap_or(wanted).parse::<u32>() {
+        Ok(wanted) => cameras.position(|(number, _)| number == wanted),
+        Err(_) => cameras.position(|(_, name)| name.to_lowercase().contains(&wanted.to_lowercase())),
+    }
 }
 
 /// Opens a camera in whatever mode it is, to ask it.
@@ -182,37 +172,7 @@ fn open_any(index: &CameraIndex) -> Result<Camera, Error> {
 
 fn offers(camera: &mut Camera) -> Result<Vec<Offer>, Error> {
     let formats = camera.compatible_camera_formats().map_err(device)?;
-    Ok(formats
-        .into_iter()
-        .map(|format| Offer { width: format.width(), height: format.height(), rate: format.frame_rate(), format: format.format() })
-        .collect())
-}
-
-/// The offers that can be used, the best first: nearest size, then fast enough, then cheap to convert.
-fn choose(offers: &[Offer], size: Size, rate: u32) -> Vec<Offer> {
-    let mut usable: Vec<_> = offers
-        .iter()
-        .copied()
-        .filter(|offer| FORMATS.contains(&offer.format) && offer.rate > 0 && Size::new(offer.width as usize, offer.height as usize).is_ok())
-        .collect();
-    usable.sort_by_key(|offer| {
-        let distance = offer.width.abs_diff(size.width().into()) + offer.height.abs_diff(size.height().into());
-        let cost = FORMATS.iter().position(|format| *format == offer.format);
-        (distance, rate.saturating_sub(offer.rate), cost, offer.rate)
-    });
-    usable.dedup();
-    usable
-}
-
-/// Why this format.
-fn remark(offer: &Offer, size: Size, rate: u32) -> String {
-    let same_size = offer.width == u32::from(size.width()) && offer.height == u32::from(size.height());
-    match (same_size, offer.rate >= rate) {
-        (true, true) => "as asked".to_owned(),
-        (false, true) => format!("the nearest to {size} that it offers"),
-        (true, false) => format!("slower than the {rate} asked for: it offers no more at this size"),
-        (false, false) => format!("the nearest to {size} and {rate} pictures a second that it offers"),
-    }
+    Ok(formats.into_iter().map(|format| Offer::new((format.width(), format.height()), format.format(), format.frame_rate())).collect())
 }
 
 fn device(error: NokhwaError) -> Error {
@@ -231,31 +191,6 @@ fn unsupported(name: &str) -> Error {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-
-    fn offer(width: u32, height: u32, format: FrameFormat, rate: u32) -> Offer {
-        Offer { width, height, rate, format }
-    }
-
-    #[test]
-    fn the_nearest_size_then_speed_then_cost_decide() {
-        let size = Size::new(1280, 720).unwrap();
-        let yuyv_slow = offer(1280, 720, FrameFormat::YUYV, 10);
-        let yuyv = offer(1280, 720, FrameFormat::YUYV, 30);
-        let mjpeg = offer(1280, 720, FrameFormat::MJPEG, 30);
-        let faster = offer(1280, 720, FrameFormat::MJPEG, 60);
-        let small = offer(640, 480, FrameFormat::YUYV, 30);
-        let grey = offer(1280, 720, FrameFormat::GRAY, 30);
-        let best = |offers: &[Offer]| choose(offers, size, 30).first().copied();
-        assert_eq!(best(&[small, yuyv_slow, mjpeg, faster]), Some(mjpeg), "slow YUYV loses against fast MJPEG");
-        assert_eq!(best(&[mjpeg, yuyv]), Some(yuyv), "at equal speed what need not be decoded wins");
-        assert_eq!(best(&[small, yuyv_slow]), Some(yuyv_slow));
-        assert_eq!(best(&[small]), Some(small));
-        assert_eq!(best(&[grey]), None, "grey is refused");
-        assert!(remark(&yuyv_slow, size, 30).contains("slower than the 30"));
-        assert_eq!(remark(&mjpeg, size, 30), "as asked");
-        assert!(remark(&small, size, 30).contains("nearest"));
-        assert!(unsupported("0").to_string().contains("GREY"));
-    }
 
     #[test]
     fn cameras_are_found_by_number_path_or_name() {

@@ -112,6 +112,7 @@ impl Source for Stream {
             interval: self.config.pace.then_some(self.interval),
             live: self.config.pace || self.config.path.is_none(),
             reopen: self.config.path.is_some(),
+            shortfall: None,
         }
     }
 

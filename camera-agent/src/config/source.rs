@@ -106,6 +106,13 @@ impl Source {
         }
     }
 
+    /// What is wanted of a webcam; `None` where no picture could have the size.
+    #[cfg(feature = "webcam")]
+    pub(crate) fn wish(&self) -> Option<capture::webcam::choice::Wish> {
+        let rate = self.rate.round().clamp(1.0, MOST_RATE) as u32;
+        Some(capture::webcam::choice::Wish { size: self.size().ok()?, rate })
+    }
+
     fn size(&self) -> Result<Size, capture::Error> {
         Ok(Size::new(self.width.into(), self.height.into())?)
     }
