@@ -24,6 +24,7 @@ use crate::capture::{self, Capture, Clock, Opener};
 use crate::config::{Config, Owner};
 use crate::detect::{self, Model, Worker};
 use crate::enroll::{self, Enrolment};
+use crate::picture::Size;
 use crate::pipeline::{self, Back, Front, Progress};
 use crate::publish::{self, Gauge, Outlet, Publisher};
 use crate::sealing::{self, Authorized, Sealer, Terms};
@@ -240,7 +241,7 @@ impl Agent {
             Destination::Outlet(outlet, _) => (None, outlet),
         };
         let progress = Arc::new(Progress::default());
-        let (masks, fill) = (masks(config, &capture), config.masking.fill());
+        let (masks, fill) = (masks(config, capture.about().size), config.masking.fill());
         let worker = detector.map(|model| Worker::start(model, detect::Config { warm_up: capture.about().size, ..worker }));
         let front = Front::new(capture, worker, masks, fill, Arc::clone(&progress));
         let signer = Signer::new(&terms, session);
@@ -307,12 +308,15 @@ impl fmt::Debug for Agent {
     }
 }
 
-/// What the planner masks.
-pub(crate) fn masks(config: &Config, capture: &Capture) -> mask::Config {
+/// What the planner masks; `size` is that of the pictures for which the areas were drawn.
+pub(crate) fn masks(config: &Config, size: Option<Size>) -> mask::Config {
+    let labels = config.labels();
     mask::Config {
         mode: config.masking.mode(),
-        fixed: crate::config::masks::fixed(&config.mask, &config.labels()),
-        drawn_for: capture.about().size,
+        fixed: crate::config::masks::fixed(&config.mask, &labels),
+        zones: config.zone.iter().filter_map(crate::config::Zone::shape).collect(),
+        labels: Arc::new(labels),
+        drawn_for: size,
         faces: config.detect.on.then(|| config.detect.faces()),
         grid: config.encode.encoder().codec().grid(),
         ..mask::Config::default()

@@ -17,7 +17,7 @@ use wire::label::Labels;
 use crate::detect::Model;
 use crate::{encode, publish};
 
-pub use masks::{Detect, Mask, Mode};
+pub use masks::{Detect, Mask, Mode, Zone};
 pub use source::{Kind, Source};
 
 /// The annotated file with every key and its default.
@@ -43,6 +43,11 @@ pub struct Config {
     pub masking: masks::Masking,
     /// Areas that are always masked.
     pub mask: Vec<Mask>,
+    /// What the mode `inverse` shows.
+    pub zone: Vec<Zone>,
+    /// Where it was read from. Its masks are followed while the agent runs.
+    #[serde(skip)]
+    pub file: Option<PathBuf>,
     /// How frames are encoded.
     pub encode: Encode,
     /// How frames get to the relay.
@@ -148,6 +153,7 @@ impl Config {
         let usual = Path::new(FILE);
         let mut config: Self = settings::load_or_default(named, usual)?;
         let folder = named.unwrap_or(usual).parent().unwrap_or(Path::new(""));
+        config.file = named.or(Some(usual).filter(|usual| usual.exists())).map(Path::to_owned);
         config.camera.dir = folder.join(&config.camera.dir);
         config.source.path = config.source.path.map(|path| if source::is_stdin(&path) { path } else { folder.join(path) });
         config.detect.model = config.detect.model.map(|path| folder.join(path));
@@ -172,6 +178,12 @@ impl Config {
         self.detect.on.then(|| Arc::new(self.detect.model()) as Arc<dyn Model>)
     }
 
+    /// The same with the masks of another: mode, fill, areas and zones.
+    #[must_use]
+    pub fn masked_as(&self, other: &Self) -> Self {
+        Self { masking: other.masking, mask: other.mask.clone(), zone: other.zone.clone(), ..self.clone() }
+    }
+
     /// The labels of the fixed masks in their order, and the built-in ones.
     #[must_use]
     pub fn labels(&self) -> Labels {
@@ -185,9 +197,20 @@ impl Validate for Config {
         check.within("camera", |check| self.camera.validate(check));
         check.within("source", |check| self.source.validate(check));
         check.within("detect", |check| self.detect.validate(check));
-        check.ensure(!masks::too_many(&self.mask), "mask", "there are more than 64 areas");
+        check.ensure(!masks::too_many(self.mask.len()), "mask", "there are more than 64 areas");
+        check.ensure(!masks::too_many(self.zone.len()), "zone", "there are more than 64 zones");
+        match self.masking.mode {
+            Mode::Inverse => {
+                let text = "this key is missing: the mode \"inverse\" hides all but the zones; \"all\" hides everything";
+                check.ensure(!self.zone.is_empty(), "zone", text);
+            }
+            Mode::Masks | Mode::All => check.ensure(self.zone.is_empty(), "zone", "zones are for masking.mode = \"inverse\" alone"),
+        }
         for (index, mask) in self.mask.iter().enumerate() {
             check.entry("mask", index, |check| mask.validate(check));
+        }
+        for (index, zone) in self.zone.iter().enumerate() {
+            check.entry("zone", index, |check| zone.validate(check));
         }
         if let Err(wire::label::NotLabels::TooMany) = Labels::new(masks::names(&self.mask)) {
             check.wrong("mask", "there are more than 8 labels: name areas that are hidden for the same reason alike");

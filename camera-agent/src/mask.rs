@@ -6,40 +6,45 @@
 
 mod grid;
 
+mod polygon;
+mod shape;
+
+mod coarse;
+mod rules;
+
+mod hidden;
+
 pub mod track;
 
 mod plan;
 
+mod change;
+
 mod apply;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use wire::label::Label;
+use wire::label::{Label, Labels};
 
-use crate::picture::{Area, Size};
+use crate::picture::Size;
 
 pub use apply::{Fill, Masked, Mismatch, apply};
+pub use change::Change;
 pub use plan::{Counters, Meta, Plan, Planner, Release};
+pub use polygon::{MAX_POINTS, NotAPolygon, Polygon};
+pub use shape::Shape;
 
-/// How many rectangles a config should fix at most. With many more, the regions of a frame do not suffice and nothing is published.
-pub const MAX_FIXED: usize = 64;
+/// How many areas a config may fix, and how many zones it may name. More could not be told apart in the regions of a frame.
+pub const MAX_SHAPES: usize = 64;
 
-/// A rectangle that is always masked.
-#[derive(Debug, Clone, Copy, PartialEq)]
+/// An area that is always masked.
+#[derive(Debug, Clone, PartialEq)]
 pub struct Fixed {
     /// Under which label its originals are sealed.
     pub label: Label,
-    /// Where, in pixels.
-    pub area: Area,
-}
-
-impl Fixed {
-    /// Whether no pixel of a picture of that size is in it: then something is wrong with the config.
-    #[must_use]
-    pub fn misses(&self, size: Size) -> bool {
-        let Area { x, y, w, h } = self.area;
-        x >= f32::from(size.width()) || y >= f32::from(size.height()) || x + w <= 0.0 || y + h <= 0.0
-    }
+    /// Where. Every block of the codec's grid that it touches is masked.
+    pub shape: Shape,
 }
 
 /// How much is masked.
@@ -48,6 +53,9 @@ pub enum Mode {
     /// What is fixed, and the faces that are found.
     #[default]
     Masks,
+    /// Everything but the zones, and in these what is fixed and found. A block that does not lie in one zone whole is masked, under the
+    /// label `outside`.
+    Inverse,
     /// Everything: the public sees that there is a camera, and no more.
     All,
 }
@@ -57,10 +65,14 @@ pub enum Mode {
 pub struct Config {
     /// How much.
     pub mode: Mode,
-    /// The fixed rectangles, the most important label first.
+    /// The fixed areas.
     pub fixed: Vec<Fixed>,
-    /// For pictures of which size the rectangles were drawn; `None`: of the first picture's. In pictures of another size both are masked,
-    /// the rectangle as it stands and the one scaled along.
+    /// What `inverse` shows.
+    pub zones: Vec<Shape>,
+    /// What the labels are called. A frame is sealed in an epoch that has exactly these.
+    pub labels: Arc<Labels>,
+    /// For pictures of which size the areas and zones were drawn; `None`: of the first picture's. In pictures of another size both are
+    /// masked, the area as it stands and the one scaled along; and only what both zones show is shown.
     pub drawn_for: Option<Size>,
     /// How faces are masked; `None` where the detector is off.
     pub faces: Option<Faces>,
@@ -72,7 +84,16 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        Self { mode: Mode::Masks, fixed: Vec::new(), drawn_for: None, faces: Some(Faces::default()), grid: 16, queue: 64 }
+        Self {
+            mode: Mode::Masks,
+            fixed: Vec::new(),
+            zones: Vec::new(),
+            labels: Arc::default(),
+            drawn_for: None,
+            faces: Some(Faces::default()),
+            grid: 16,
+            queue: 64,
+        }
     }
 }
 

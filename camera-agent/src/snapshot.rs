@@ -44,7 +44,7 @@ pub fn take(config: &Config, source: Arc<Opener>, detector: Option<Arc<dyn Model
     let size = capture.about().size;
     let worker = detector.filter(|_| config.detect.on);
     let worker = worker.map(|model| Worker::start(model, detect::Config { warm_up: size, ..config.detect.worker() }));
-    let masks = agent::masks(config, &capture);
+    let masks = agent::masks(config, size);
     let mut front = Front::new(capture, worker, masks, config.masking.fill(), Arc::new(Progress::default()));
     let masked = best(&mut front, Instant::now() + PATIENCE)?;
     let encoded = encode::Config::Jpeg { quality: config.encode.quality }.start()?.encode(&masked)?;

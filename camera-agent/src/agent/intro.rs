@@ -64,10 +64,15 @@ impl Intro {
 
 /// What is masked, in a few words.
 fn masks(config: &Config, detector: &str) -> String {
-    if config.masking.mode == Mode::All {
-        return "the whole picture, always".to_owned();
-    }
     let mut all = Vec::new();
+    match config.masking.mode {
+        Mode::Masks => {}
+        Mode::Inverse => {
+            let zones: Vec<&str> = config.zone.iter().map(|zone| zone.name.as_str()).collect();
+            all.push(format!("everything outside {}", zones.join(", ")));
+        }
+        Mode::All => return "the whole picture, always".to_owned(),
+    }
     if config.detect.on {
         all.push(format!("faces ({detector})"));
     }
@@ -100,14 +105,20 @@ fn warnings(config: &Config, about: &About, viewers: &Viewers, labels: &Labels) 
     let unmasked = config.masking.mode == Mode::Masks && !config.detect.on && config.mask.is_empty();
     if unmasked {
         warnings.push("NOTHING IS MASKED: everybody will see everything that this camera sees".to_owned());
-    } else if config.masking.mode == Mode::Masks && !config.detect.on {
+    } else if config.masking.mode != Mode::All && !config.detect.on {
         warnings.push("faces are not masked: [detect] is off".to_owned());
     }
+    for mask in config.mask.iter().filter(|mask| mask.shape().is_some_and(|shape| shape.crosses_itself())) {
+        let name = &mask.label;
+        warnings.push(format!("the outline of an area of `{name}` crosses itself, so all of its hull is hidden: give its corners in turn"));
+    }
     if let Some(size) = about.size {
-        let fixed = crate::config::masks::fixed(&config.mask, labels);
-        for lost in fixed.iter().filter(|fixed| fixed.misses(size)) {
-            let name = labels.name(lost.label).unwrap_or("?");
-            warnings.push(format!("an area of `{name}` lies outside the picture ({size}) and hides nothing"));
+        for lost in config.mask.iter().filter(|mask| mask.shape().is_some_and(|shape| shape.misses(size))) {
+            warnings.push(format!("an area of `{}` lies outside the picture ({size}) and hides nothing", lost.label));
+        }
+        for lost in config.zone.iter().filter(|zone| zone.shape().is_some_and(|shape| shape.shows_nothing(size))) {
+            let name = &lost.name;
+            warnings.push(format!("the zone `{name}` shows nothing: no whole block of 16 × 16 pixels of the picture ({size}) lies in it"));
         }
     }
     warnings.extend(about.shortfall.clone());

@@ -55,7 +55,6 @@ pub(super) fn report(progress: &Progress, before: &pipeline::Snapshot, publish: 
         overload = dropped.overload,
         rate = dropped.rate,
         source = dropped.source,
-        unmaskable = dropped.unmaskable,
         failed = dropped.failed,
         connected = publish.connected,
         sent = publish.frames,

@@ -9,7 +9,7 @@ use wire::label::{Label, LabelName, Labels};
 
 use super::duration;
 use crate::detect::{self, centerface::CenterFace};
-use crate::mask::{self, Faces, Fixed, MAX_FIXED};
+use crate::mask::{self, Faces, Fixed, MAX_SHAPES, NotAPolygon, Polygon, Shape};
 use crate::picture::Area;
 
 /// How faces are found, and how their masks behave.
@@ -54,6 +54,8 @@ pub enum Mode {
     /// The areas, and the faces that are found.
     #[default]
     Masks,
+    /// Everything but the zones, and in these the areas and the faces that are found.
+    Inverse,
     /// Everything.
     All,
 }
@@ -69,20 +71,115 @@ pub enum Fill {
     Surround,
 }
 
-/// An area that is always masked.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+/// An area that is always masked: a rectangle, or a polygon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
 pub struct Mask {
     /// Why: under this label its originals are sealed.
     pub label: String,
-    /// Left edge, in pixels.
-    pub x: u16,
+    /// Of a rectangle: left edge, in pixels.
+    pub x: Option<u16>,
     /// Upper edge.
-    pub y: u16,
+    pub y: Option<u16>,
     /// Width.
-    pub w: u16,
+    pub w: Option<u16>,
     /// Height.
-    pub h: u16,
+    pub h: Option<u16>,
+    /// Of a polygon: its corners in turn, x and y in pixels.
+    pub points: Option<Vec<[u16; 2]>>,
+}
+
+/// A zone that the mode `inverse` shows: a rectangle, or a polygon.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Zone {
+    /// What the agent calls it when it says what it shows.
+    pub name: String,
+    /// Of a rectangle: left edge, in pixels.
+    pub x: Option<u16>,
+    /// Upper edge.
+    pub y: Option<u16>,
+    /// Width.
+    pub w: Option<u16>,
+    /// Height.
+    pub h: Option<u16>,
+    /// Of a polygon: its corners in turn, x and y in pixels.
+    pub points: Option<Vec<[u16; 2]>>,
+}
+
+impl Mask {
+    /// A rectangle: left and upper edge, width and height in pixels.
+    #[must_use]
+    pub fn rectangle(label: &str, [x, y, w, h]: [u16; 4]) -> Self {
+        Self { label: label.to_owned(), x: Some(x), y: Some(y), w: Some(w), h: Some(h), points: None }
+    }
+
+    const fn drawn(&self) -> Drawn<'_> {
+        Drawn { rectangle: [self.x, self.y, self.w, self.h], points: self.points.as_ref() }
+    }
+
+    /// Where it is; `None` where that is not said as it must be.
+    #[must_use]
+    pub fn shape(&self) -> Option<Shape> {
+        self.drawn().shape()
+    }
+}
+
+impl Zone {
+    const fn drawn(&self) -> Drawn<'_> {
+        Drawn { rectangle: [self.x, self.y, self.w, self.h], points: self.points.as_ref() }
+    }
+
+    /// Where it is; `None` where that is not said as it must be.
+    #[must_use]
+    pub fn shape(&self) -> Option<Shape> {
+        self.drawn().shape()
+    }
+}
+
+/// Either of both, as the file says it.
+#[derive(Clone, Copy)]
+struct Drawn<'a> {
+    rectangle: [Option<u16>; 4],
+    points: Option<&'a Vec<[u16; 2]>>,
+}
+
+impl Drawn<'_> {
+    fn shape(self) -> Option<Shape> {
+        match (self.rectangle, self.points) {
+            ([Some(x), Some(y), Some(w), Some(h)], None) => {
+                Some(Shape::Rectangle(Area { x: x.into(), y: y.into(), w: w.into(), h: h.into() }))
+            }
+            ([None, None, None, None], Some(points)) => polygon(points).ok().map(Shape::Polygon),
+            _ => None,
+        }
+    }
+
+    fn validate(self, check: &mut Check<'_>) {
+        let keys = ["x", "y", "w", "h"];
+        match self.points {
+            Some(points) => {
+                for (key, value) in keys.into_iter().zip(self.rectangle) {
+                    check.ensure(value.is_none(), key, "an area has either points or x, y, w and h");
+                }
+                if let Err(error) = polygon(points) {
+                    check.wrong("points", error.to_string());
+                }
+            }
+            None => {
+                for (key, value) in keys.into_iter().zip(self.rectangle) {
+                    check.ensure(value.is_some(), key, "this key is missing: an area has x, y, w and h, or points");
+                }
+                let [.., w, h] = self.rectangle;
+                check.ensure(w != Some(0), "w", "an area has a width");
+                check.ensure(h != Some(0), "h", "an area has a height");
+            }
+        }
+    }
+}
+
+fn polygon(points: &[[u16; 2]]) -> Result<Polygon, NotAPolygon> {
+    Polygon::new(&points.iter().map(|[x, y]| (*x, *y)).collect::<Vec<_>>())
 }
 
 impl Default for Detect {
@@ -107,6 +204,7 @@ impl Masking {
     pub const fn mode(self) -> mask::Mode {
         match self.mode {
             Mode::Masks => mask::Mode::Masks,
+            Mode::Inverse => mask::Mode::Inverse,
             Mode::All => mask::Mode::All,
         }
     }
@@ -152,14 +250,10 @@ pub(super) fn names(masks: &[Mask]) -> Vec<LabelName> {
     names
 }
 
-/// The fixed rectangles with their labels, the most important first.
+/// The fixed areas with their labels.
 #[must_use]
 pub fn fixed(masks: &[Mask], labels: &Labels) -> Vec<Fixed> {
-    let area = |mask: &Mask| Area { x: mask.x.into(), y: mask.y.into(), w: mask.w.into(), h: mask.h.into() };
-    let mut fixed: Vec<Fixed> =
-        masks.iter().filter_map(|mask| Some(Fixed { label: labels.find(&mask.label)?, area: area(mask) })).collect();
-    fixed.sort_by_key(|fixed| fixed.label);
-    fixed
+    masks.iter().filter_map(|mask| Some(Fixed { label: labels.find(&mask.label)?, shape: mask.shape()? })).collect()
 }
 
 impl Validate for Detect {
@@ -187,12 +281,24 @@ impl Validate for Mask {
             }
             Ok(_) => {}
         }
-        check.ensure(self.w > 0, "w", "an area has a width");
-        check.ensure(self.h > 0, "h", "an area has a height");
+        self.drawn().validate(check);
     }
 }
 
-/// Whether there are more areas than the planner takes.
-pub(super) const fn too_many(masks: &[Mask]) -> bool {
-    masks.len() > MAX_FIXED
+impl Validate for Zone {
+    fn validate(&self, check: &mut Check<'_>) {
+        if let Err(error) = self.name.parse::<LabelName>() {
+            let text = if self.name.is_empty() { "this key is missing: a zone has a name".to_owned() } else { error.to_string() };
+            check.wrong("name", text.replace("not a label", "not a name"));
+        }
+        self.drawn().validate(check);
+        if self.shape().is_some_and(|shape| shape.crosses_itself()) {
+            check.wrong("points", "the outline crosses itself, so it cannot be said what lies inside: give the corners in turn");
+        }
+    }
+}
+
+/// Whether there are more areas or zones than the planner takes.
+pub(super) const fn too_many(shapes: usize) -> bool {
+    shapes > MAX_SHAPES
 }

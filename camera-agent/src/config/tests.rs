@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use wire::label::Label;
 
 use super::*;
+use crate::mask::Shape;
 
 fn parse(text: &str) -> Result<Config, Problems> {
     settings::parse(text, "f")
@@ -52,7 +53,9 @@ fn the_annotated_file_names_every_key() {
     everything.source.device = Some("0".to_owned());
     everything.source.path = Some("x".into());
     everything.detect.model = Some("x".into());
-    everything.mask = vec![Mask { label: "till".to_owned(), x: 0, y: 0, w: 64, h: 64 }];
+    everything.mask = vec![Mask::rectangle("till", [0, 0, 64, 64]), Mask { points: Some(vec![[0, 0]]), ..Mask::default() }];
+    let rectangle = Zone { x: Some(0), y: Some(0), w: Some(64), h: Some(64), ..Zone::default() };
+    everything.zone = vec![rectangle, Zone { points: Some(vec![[0, 0]]), ..Zone::default() }];
     let (mut known, mut named) = (BTreeSet::new(), BTreeSet::new());
     keys(&toml::Value::try_from(&everything).unwrap(), "", &mut known);
     keys(&toml::from_str::<toml::Value>(&with_examples()).unwrap(), "", &mut named);
@@ -62,12 +65,13 @@ fn the_annotated_file_names_every_key() {
 
 #[test]
 fn the_examples_can_be_used() {
-    let text = with_examples().replace("kind = \"sample\"", "kind = \"webcam\"");
+    let text = with_examples().replace("kind = \"sample\"", "kind = \"webcam\"").replace("mode = \"masks\"", "mode = \"inverse\"");
     let text = text.lines().filter(|line| !line.starts_with("path = ")).collect::<Vec<_>>().join("\n");
     let config = parse(&text).unwrap();
     assert_eq!(config.name().unwrap().as_str(), "front-door");
     assert_eq!(config.relay().unwrap().to_string(), "relay.example:7443");
     assert_eq!(config.labels().find("till"), Label::from_number(0));
+    assert!(config.mask.iter().all(|mask| mask.shape().is_some()) && config.zone.iter().all(|zone| zone.shape().is_some()));
 }
 
 #[test]
@@ -121,8 +125,8 @@ fn areas_with_one_reason_share_a_label_and_the_first_goes_first() {
     let config = parse(&[area("till", 0), area("window", 16), area("till", 32)].concat()).unwrap();
     let labels = config.labels();
     let fixed = masks::fixed(&config.mask, &labels);
-    let all: Vec<_> = fixed.iter().map(|fixed| (labels.name(fixed.label).unwrap(), fixed.area.x)).collect();
-    assert_eq!(all, [("till", 0.0), ("till", 32.0), ("window", 16.0)]);
+    let all: Vec<_> = fixed.iter().map(|fixed| (labels.name(fixed.label).unwrap(), fixed.label.number())).collect();
+    assert_eq!(all, [("till", 0), ("window", 1), ("till", 0)]);
 
     let nine: String = (0..9).map(|number| area(&format!("l{number}"), 0)).collect();
     assert!(problems(&nine)[0].contains("more than 8 labels"));
@@ -143,4 +147,46 @@ fn folders_are_the_files_own() {
     assert_eq!(Config::load(Some(&file)).unwrap().source.path.unwrap(), Path::new("-"), "standard input is no file of that folder");
     let missing = Config::load(Some(&dir.path().join("none.toml"))).unwrap_err();
     assert!(missing.to_string().contains("there is no such file"), "{missing}");
+}
+
+#[test]
+fn an_area_is_a_rectangle_or_a_polygon() {
+    let mask = |text: &str| format!("[[mask]]\nlabel = \"till\"\n{text}");
+    let shape = |text: &str| parse(&mask(text)).unwrap().mask[0].shape().unwrap();
+    assert!(matches!(shape("x = 0\ny = 0\nw = 16\nh = 16"), Shape::Rectangle(_)));
+    assert!(matches!(shape("points = [[0, 0], [64, 0], [0, 64]]"), Shape::Polygon(_)));
+    let many = format!("points = {:?}", (0..65).map(|index| [index, index * index]).collect::<Vec<_>>());
+    for (text, key, words) in [
+        ("x = 0\ny = 0\nw = 16", "mask[0].h", "this key is missing"),
+        ("", "mask[0].x", "this key is missing"),
+        ("x = 0\npoints = [[0, 0], [64, 0], [0, 64]]", "mask[0].x", "either points or x, y, w and h"),
+        ("points = [[0, 0], [64, 0]]", "mask[0].points", "enclose nothing"),
+        ("points = [[0, 0], [64, 64], [128, 128]]", "mask[0].points", "enclose nothing"),
+        ("points = [[0, 0], [64, 0], [0, 70000]]", "mask[0].points", ""),
+        ("points = [[0, 0], [64, 0], [0]]", "mask[0].points", ""),
+        (&many, "mask[0].points", "more than 64 points"),
+    ] {
+        let found = problems(&mask(text)).join("\n");
+        assert!(found.contains(key) && found.contains(words), "{text}: {found}");
+    }
+}
+
+#[test]
+fn zones_are_for_the_mode_that_shows_them() {
+    let zone = |text: &str| format!("[masking]\nmode = \"inverse\"\n[[zone]]\n{text}");
+    parse(&zone("name = \"door\"\nx = 0\ny = 0\nw = 64\nh = 64")).unwrap();
+    parse(&zone("name = \"door\"\npoints = [[0, 0], [64, 0], [0, 64]]")).unwrap();
+    for (text, words) in [
+        ("[masking]\nmode = \"inverse\"".to_owned(), "zone: this key is missing"),
+        ("[[zone]]\nname = \"door\"\nx = 0\ny = 0\nw = 64\nh = 64".to_owned(), "alone"),
+        (zone("x = 0\ny = 0\nw = 64\nh = 64"), "zone[0].name: this key is missing: a zone has a name"),
+        (zone("name = \"The Door\"\nx = 0\ny = 0\nw = 64\nh = 64"), "zone[0].name: not a name"),
+        (zone("name = \"door\""), "zone[0].x: this key is missing"),
+        // What crosses itself hides more as a mask; as a zone nobody knows what it shows.
+        (zone("name = \"door\"\npoints = [[0, 0], [64, 64], [64, 0], [0, 64]]"), "zone[0].points: the outline crosses itself"),
+    ] {
+        let found = problems(&text).join("\n");
+        assert!(found.contains(words), "{words} is not in\n{found}");
+    }
+    parse("[[mask]]\nlabel = \"till\"\npoints = [[0, 0], [64, 64], [64, 0], [0, 64]]").unwrap();
 }

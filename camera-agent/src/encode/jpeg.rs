@@ -96,11 +96,11 @@ impl Encoder for Jpeg {
         labels.dedup();
         let mut sealed = Vec::with_capacity(labels.len());
         for label in labels {
-            let patches = || masked.originals().iter().filter(|patch| patch.label == label);
-            let count = u8::try_from(patches().count()).map_err(|_| Error::Codec("there are more than 255 regions".to_owned()))?;
+            let own = masked.originals_of(label);
+            let count = u8::try_from(own.clone().count()).map_err(|_| Error::Codec("there are more than 255 regions".to_owned()))?;
             let mut plaintext = vec![count];
-            for patch in patches() {
-                let jpeg = self.compress(&patch.planes)?;
+            for (_, original) in own {
+                let jpeg = self.compress(original)?;
                 let length = u32::try_from(jpeg.len()).map_err(|_| Error::Codec("a patch is longer than 4 GB".to_owned()))?;
                 plaintext.extend_from_slice(&length.to_be_bytes());
                 plaintext.extend_from_slice(jpeg);

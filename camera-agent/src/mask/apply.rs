@@ -77,6 +77,13 @@ impl Masked {
     pub(crate) fn originals(&self) -> &[Patch] {
         &self.patches
     }
+
+    /// The regions of one label with their originals, in the plan's order. Together with [`Self::planes`] this is all that may go into
+    /// that label's layer: no pixel of it depends on what is hidden under another label.
+    pub(crate) fn originals_of(&self, label: Label) -> impl Iterator<Item = (&Region, &Planes)> + Clone {
+        let all = self.plan.regions().iter().zip(self.originals());
+        all.filter(move |(region, _)| region.label == label).map(|(region, patch)| (region, &patch.planes))
+    }
 }
 
 impl fmt::Debug for Masked {

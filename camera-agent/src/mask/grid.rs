@@ -15,6 +15,11 @@ pub(super) struct Blocks {
 }
 
 impl Blocks {
+    /// Whether a block is one of them.
+    pub(super) fn has(self, column: u16, row: u16) -> bool {
+        (self.left..self.right).contains(&column) && (self.top..self.bottom).contains(&row)
+    }
+
     pub(super) fn contains(self, other: Self) -> bool {
         self.left <= other.left && self.top <= other.top && self.right >= other.right && self.bottom >= other.bottom
     }
@@ -44,6 +49,15 @@ pub(super) struct Claim {
     pub(super) label: Label,
     pub(super) track: u16,
     pub(super) blocks: Blocks,
+}
+
+/// One block in pixels: its edges.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Block {
+    pub(super) left: f64,
+    pub(super) top: f64,
+    pub(super) right: f64,
+    pub(super) bottom: f64,
 }
 
 /// The blocks of a picture.
@@ -85,6 +99,43 @@ impl Grid {
         Some(Blocks { left, top, right: ceil(right, self.columns).max(left + 1), bottom: ceil(bottom, self.rows).max(top + 1) })
     }
 
+    /// The blocks that lie in an area whole, as far as they lie in the picture; `None` where there are none.
+    pub(super) fn within(self, area: Area) -> Option<Blocks> {
+        let Area { x, y, w, h } = area;
+        if ![x, y, w, h].iter().all(|value| value.is_finite()) {
+            return None;
+        }
+        let side = f32::from(self.side);
+        let first = |from: f32| (from.max(0.0) / side).ceil() as u16;
+        // What lies beyond the picture's edge need not be covered.
+        let past = |to: f32, length: u16, blocks: u16| if to >= f32::from(length) { blocks } else { (to.max(0.0) / side).floor() as u16 };
+        let (left, top) = (first(x), first(y));
+        let (right, bottom) = (past(x + w, self.size.width(), self.columns), past(y + h, self.size.height(), self.rows));
+        (left < right && top < bottom).then_some(Blocks { left, top, right, bottom })
+    }
+
+    /// A block in pixels, as far as it lies in the picture.
+    pub(super) fn block(self, column: u16, row: u16) -> Block {
+        let edge = |index: u16, length: u16| f64::from(u32::from(index) * u32::from(self.side)).min(f64::from(length));
+        let (width, height) = (self.size.width(), self.size.height());
+        Block { left: edge(column, width), top: edge(row, height), right: edge(column + 1, width), bottom: edge(row + 1, height) }
+    }
+
+    /// Neighbours in a row that have the same key; those without are left out. Asks for one block after the other, row by row.
+    pub(super) fn runs<K: Copy + PartialEq>(self, mut key: impl FnMut(u16, u16) -> Option<K>) -> Vec<(K, Blocks)> {
+        let mut runs: Vec<(K, Blocks)> = Vec::new();
+        for row in 0..self.rows {
+            for column in 0..self.columns {
+                let Some(key) = key(column, row) else { continue };
+                match runs.last_mut() {
+                    Some((same, run)) if *same == key && run.top == row && run.right == column => run.right = column + 1,
+                    _ => runs.push((key, Blocks { left: column, top: row, right: column + 1, bottom: row + 1 })),
+                }
+            }
+        }
+        runs
+    }
+
     /// The same blocks and more, so that both ends lie on multiples of so many blocks.
     pub(super) fn coarsen(self, blocks: Blocks, step: u16) -> Blocks {
         let down = |value: u16| value / step * step;
@@ -100,7 +151,7 @@ impl Grid {
     /// The regions that cover exactly what is claimed: disjoint, and every block under the first claim on it, in the order of labels. `None`
     /// where more than [`MAX_REGIONS`] would be needed.
     pub(super) fn regions(self, claims: &[Claim]) -> Option<Vec<Region>> {
-        let mut map = self.owners(claims);
+        let mut map = self.map(claims);
         let mut regions = Vec::new();
         for row in 0..self.rows {
             for column in 0..self.columns {
@@ -126,8 +177,27 @@ impl Grid {
         Some(regions)
     }
 
+    /// The claim that a region came from: its blocks are the region's.
+    pub(super) fn claim(self, region: &Region) -> Claim {
+        let end = |pixels: u32, blocks: u16| u16::try_from(pixels.div_ceil(self.side.into())).map_or(blocks, |end| end.min(blocks));
+        let blocks = Blocks {
+            left: region.x / self.side,
+            top: region.y / self.side,
+            right: end(region.right(), self.columns),
+            bottom: end(region.bottom(), self.rows),
+        };
+        Claim { label: region.label, track: region.track, blocks }
+    }
+
+    /// Whose block is which.
+    pub(super) fn owners(self, claims: &[Claim]) -> Owners {
+        let map = self.map(claims);
+        let label = |owner: &u32| (*owner as usize).checked_sub(1).and_then(|index| claims.get(index)).map(|claim| claim.label);
+        Owners { columns: self.columns, labels: map.owners.iter().map(label).collect() }
+    }
+
     /// Which claim owns which block. Claims of one label and track count as one, or they would not be merged.
-    fn owners(self, claims: &[Claim]) -> Map {
+    fn map(self, claims: &[Claim]) -> Map {
         let mut order: Vec<usize> = (0..claims.len()).collect();
         order.sort_by_key(|index| claims.get(*index).map(|claim| claim.label));
         let mut map = Map { columns: self.columns, owners: vec![0; usize::from(self.columns) * usize::from(self.rows)] };
@@ -149,6 +219,19 @@ impl Grid {
         let right = blocks.right.saturating_mul(self.side).min(self.size.width());
         let bottom = blocks.bottom.saturating_mul(self.side).min(self.size.height());
         Region { label: claim.label, x, y, w: right - x, h: bottom - y, track: claim.track }
+    }
+}
+
+/// The label that each block is hidden under.
+pub(super) struct Owners {
+    columns: u16,
+    labels: Vec<Option<Label>>,
+}
+
+impl Owners {
+    /// Of one block.
+    pub(super) fn label(&self, column: u16, row: u16) -> Option<Label> {
+        self.labels.get(usize::from(row) * usize::from(self.columns) + usize::from(column)).copied().flatten()
     }
 }
 

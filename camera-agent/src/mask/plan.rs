@@ -4,23 +4,23 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::fmt;
+use std::sync::Arc;
 use std::time::Instant;
 
 use wire::frame::DetectorState;
-use wire::label::Label;
+use wire::label::{Label, Labels};
 use wire::region::Region;
 
 use super::grid::{Blocks, Claim, Grid};
+use super::hidden::Hidden;
+use super::rules::Rules;
 use super::track::{Cover, Straight, Tracker};
-use super::{Config, Faces, Fixed, Mode};
+use super::{Config, Faces, Mode};
 use crate::detect::Detection;
 use crate::picture::{Area, Size};
 
 /// A detection with more faces than this hides everything: so many masks would cover the picture anyway.
 const MAX_FACES: usize = 200;
-
-/// To how many blocks face masks are rounded when there would be too many regions, one after the other.
-const COARSER: [u16; 4] = [2, 4, 8, 16];
 
 /// What the planner knows of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,7 @@ pub struct Meta {
 pub struct Plan {
     size: Size,
     regions: Vec<Region>,
+    labels: Arc<Labels>,
     fail_closed: bool,
     detector: DetectorState,
 }
@@ -53,6 +54,12 @@ impl Plan {
     #[must_use]
     pub fn regions(&self) -> &[Region] {
         &self.regions
+    }
+
+    /// What the labels of the regions are called. They are sealed in an epoch that has exactly these.
+    #[must_use]
+    pub const fn labels(&self) -> &Arc<Labels> {
+        &self.labels
     }
 
     /// Whether all is masked because the masks could not be vouched for.
@@ -88,16 +95,15 @@ pub struct Counters {
     pub fail_closed: u64,
     /// Dropped: too many waited.
     pub overload: u64,
-    /// Dropped: their fixed masks need more regions than a frame may have.
-    pub unmaskable: u64,
 }
 
 /// Decides about masks; `P` is whatever the pipeline keeps with a picture, at best the picture itself.
 pub struct Planner<P> {
-    config: Config,
+    rules: Rules,
+    queue: usize,
     detector: DetectorState,
     waiting: VecDeque<Waiting<P>>,
-    /// Size of the first picture, for rectangles of which nobody says what they were drawn for.
+    /// Size of the first picture, for areas of which nobody says what they were drawn for.
     first: Option<Size>,
     faces: Option<FaceMasks>,
     counters: Counters,
@@ -106,24 +112,44 @@ pub struct Planner<P> {
 struct Waiting<P> {
     meta: Meta,
     picture: P,
-    /// Set as soon as it is known; `None` inside where no plan is possible.
-    plan: Option<Option<Plan>>,
+    /// What the config hides in it, whatever is found.
+    hidden: Hidden,
+    /// Set as soon as it is known.
+    plan: Option<Plan>,
 }
 
 impl<P> Planner<P> {
     /// A planner that saw nothing yet.
     #[must_use]
     pub fn new(config: Config) -> Self {
-        let looks = config.mode == Mode::Masks;
-        let faces = config.faces.clone().filter(|_| looks).map(FaceMasks::new);
+        let rules = Rules::new(&config);
+        let faces = config.faces.map(FaceMasks::new);
         let detector = if faces.is_some() { DetectorState::Warming } else { DetectorState::Off };
-        Self { config, detector, waiting: VecDeque::new(), first: None, faces, counters: Counters::default() }
+        let (waiting, counters) = (VecDeque::new(), Counters::default());
+        Self { rules, queue: config.queue.max(1), detector, waiting, first: None, faces, counters }
     }
 
     /// Whether detections change anything: there is a detector, and not everything is masked anyway.
     #[must_use]
     pub fn wants_detections(&self) -> bool {
-        self.faces.is_some()
+        self.faces.is_some() && self.rules.mode() != Mode::All
+    }
+
+    /// From the next picture on other masks are in force: mode, areas, zones and labels. How faces are masked stays as it is. The pictures
+    /// that wait get the masks of before and these.
+    pub fn replace(&mut self, config: &Config) {
+        let mut rules = Rules::new(config);
+        for waiting in &mut self.waiting {
+            let size = waiting.meta.size;
+            let more = rules.claims_under(size, self.first.unwrap_or(size), waiting.hidden.labels());
+            waiting.hidden = waiting.hidden.and(&more);
+            if let Some(before) = waiting.plan.take() {
+                let everything = if before.fail_closed { Everything::Unsure } else { Everything::No };
+                let faces = waiting.hidden.faces(&before.regions);
+                waiting.plan = Some(Plan { detector: before.detector, ..plan(&waiting.hidden, size, before.detector, everything, &faces) });
+            }
+        }
+        self.rules = rules;
     }
 
     /// How the detector is, from here on.
@@ -135,17 +161,19 @@ impl<P> Planner<P> {
 
     /// A picture was captured. Numbers and instants rise.
     pub fn push(&mut self, meta: Meta, picture: P) {
-        self.first.get_or_insert(meta.size);
-        if self.waiting.len() >= self.config.queue.max(1) {
+        let first = *self.first.get_or_insert(meta.size);
+        if self.waiting.len() >= self.queue {
             self.waiting.pop_front();
             self.counters.overload += 1;
         }
-        let plan = match (self.config.mode, &self.faces) {
-            (Mode::All, _) => Some(self.plan(meta.size, Everything::Asked, &[])),
-            (Mode::Masks, None) => Some(self.plan(meta.size, Everything::No, &[])),
-            (Mode::Masks, Some(_)) => None,
+        let claims = self.rules.claims(meta.size, first);
+        let hidden = Hidden::new(self.rules.grid(meta.size), Arc::clone(self.rules.labels()), claims);
+        let plan = match (self.rules.mode(), &self.faces) {
+            (Mode::All, _) => Some(plan(&hidden, meta.size, DetectorState::Off, Everything::Asked, &[])),
+            (Mode::Masks | Mode::Inverse, None) => Some(plan(&hidden, meta.size, DetectorState::Off, Everything::No, &[])),
+            (Mode::Masks | Mode::Inverse, Some(_)) => None,
         };
-        self.waiting.push_back(Waiting { meta, picture, plan });
+        self.waiting.push_back(Waiting { meta, picture, hidden, plan });
     }
 
     /// A detection has spoken: about its picture, and with the one before about all between them.
@@ -153,7 +181,7 @@ impl<P> Planner<P> {
         let Some(mut faces) = self.faces.take() else { return };
         if faces.hear(detection) {
             for index in 0..self.waiting.len() {
-                let Some(Waiting { meta, plan: None, .. }) = self.waiting.get(index) else { continue };
+                let Some(Waiting { meta, plan: None, hidden, .. }) = self.waiting.get(index) else { continue };
                 if meta.number > detection.number {
                     break;
                 }
@@ -162,10 +190,10 @@ impl<P> Planner<P> {
                 // by then was seen by nobody.
                 let vouched = meta.number == detection.number || faces.before;
                 let plan = if size == detection.size && vouched {
-                    let claims = faces.claims(at, Grid::new(size, self.config.grid));
-                    self.plan(size, Everything::No, &claims)
+                    let claims = faces.claims(at, self.rules.grid(size));
+                    plan(hidden, size, self.detector, Everything::No, &claims)
                 } else {
-                    self.plan(size, Everything::Unsure, &[])
+                    plan(hidden, size, self.detector, Everything::Unsure, &[])
                 };
                 if let Some(waiting) = self.waiting.get_mut(index) {
                     waiting.plan = Some(plan);
@@ -184,24 +212,11 @@ impl<P> Planner<P> {
             if first.plan.is_none() && !overdue {
                 break;
             }
-            let Some(Waiting { meta, picture, plan }) = self.waiting.pop_front() else { break };
-            let plan = plan.unwrap_or_else(|| self.plan(meta.size, Everything::Unsure, &[]));
-            match plan {
-                Some(plan) => {
-                    self.counters.released += 1;
-                    self.counters.fail_closed += u64::from(plan.fail_closed);
-                    due.push(Release { number: meta.number, picture, plan });
-                }
-                None => {
-                    self.counters.unmaskable += 1;
-                    if self.counters.unmaskable.is_power_of_two() {
-                        tracing::error!(
-                            times = self.counters.unmaskable,
-                            "a picture is dropped: its fixed masks need too many regions; use fewer"
-                        );
-                    }
-                }
-            }
+            let Some(Waiting { meta, picture, hidden, plan: vouched }) = self.waiting.pop_front() else { break };
+            let plan = vouched.unwrap_or_else(|| plan(&hidden, meta.size, self.detector, Everything::Unsure, &[]));
+            self.counters.released += 1;
+            self.counters.fail_closed += u64::from(plan.fail_closed);
+            due.push(Release { number: meta.number, picture, plan });
         }
         due
     }
@@ -224,44 +239,22 @@ impl<P> Planner<P> {
     pub fn counters(&self) -> Counters {
         self.counters
     }
+}
 
-    /// The plan for a picture of that size, `None` where its regions would be too many however coarse.
-    fn plan(&self, size: Size, everything: Everything, faces: &[Claim]) -> Option<Plan> {
-        let grid = Grid::new(size, self.config.grid);
-        let fixed = self.fixed(size, grid);
-        let with = |more: &mut dyn Iterator<Item = Claim>| grid.regions(&fixed.iter().copied().chain(more).collect::<Vec<_>>());
-        let whole = || with(&mut std::iter::once(Claim { label: Label::WHOLE_FRAME, track: 0, blocks: grid.all() }));
-        let detector = match (everything, self.detector) {
-            (_, DetectorState::Off) => DetectorState::Off,
-            (Everything::Unsure, DetectorState::Ready) => DetectorState::Late,
-            (Everything::Unsure, state) => state,
-            // Whatever became of it since: about this picture it has spoken.
-            (Everything::No | Everything::Asked, _) => DetectorState::Ready,
-        };
-        let plan = |regions, fail_closed| Plan { size, regions, fail_closed, detector };
-        if everything != Everything::No {
-            return whole().map(|regions| plan(regions, everything == Everything::Unsure));
-        }
-        let coarser = |step: u16| {
-            let coarse = |claim: &Claim| Claim { track: 0, blocks: grid.coarsen(claim.blocks, step), ..*claim };
-            with(&mut faces.iter().map(coarse))
-        };
-        // Never less masked: what is too finely cut is covered by larger rectangles, in the end by the whole frame.
-        let regions = with(&mut faces.iter().copied()).or_else(|| coarser(1)).or_else(|| COARSER.into_iter().find_map(coarser));
-        regions.map(|regions| plan(regions, false)).or_else(|| whole().map(|regions| plan(regions, true)))
-    }
-
-    fn fixed(&self, size: Size, grid: Grid) -> Vec<Claim> {
-        let drawn_for = self.config.drawn_for.or(self.first).unwrap_or(size);
-        let across = f32::from(size.width()) / f32::from(drawn_for.width());
-        let down = f32::from(size.height()) / f32::from(drawn_for.height());
-        let mut claims = Vec::new();
-        for Fixed { label, area } in &self.config.fixed {
-            let scaled = Area { x: area.x * across, y: area.y * down, w: area.w * across, h: area.h * down };
-            let areas = if size == drawn_for { vec![*area] } else { vec![*area, scaled] };
-            claims.extend(areas.into_iter().filter_map(|area| grid.cover(area)).map(|blocks| Claim { label: *label, track: 0, blocks }));
-        }
-        claims
+/// The plan for a picture that hides this, and what was found in it besides.
+fn plan(hidden: &Hidden, size: Size, detector: DetectorState, everything: Everything, found: &[Claim]) -> Plan {
+    let detector = match (everything, detector) {
+        (_, DetectorState::Off) => DetectorState::Off,
+        (Everything::Unsure, DetectorState::Ready) => DetectorState::Late,
+        (Everything::Unsure, state) => state,
+        // Whatever became of it since: about this picture it has spoken.
+        (Everything::No | Everything::Asked, _) => DetectorState::Ready,
+    };
+    let plan = |regions, fail_closed| Plan { size, regions, labels: Arc::clone(hidden.labels()), fail_closed, detector };
+    match everything {
+        Everything::No => hidden.with(found).map_or_else(|| plan(hidden.everything(), true), |regions| plan(regions, false)),
+        Everything::Asked => plan(hidden.everything(), false),
+        Everything::Unsure => plan(hidden.everything(), true),
     }
 }
 

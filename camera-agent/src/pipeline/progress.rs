@@ -24,8 +24,6 @@ pub struct Drops {
     pub source: u64,
     /// They would have exceeded the bitrate.
     pub rate: u64,
-    /// Their fixed masks need more regions than a frame may have.
-    pub unmaskable: u64,
     /// Masking, encoding, sealing or signing failed.
     pub failed: u64,
 }
@@ -89,7 +87,6 @@ impl Progress {
         now.reopened = source.reopened;
         now.dropped.overload = source.overtaken + plan.overload;
         now.dropped.source = source.garbage + source.clock + source.stale;
-        now.dropped.unmaskable = plan.unmaskable;
         if let Some((state, counters)) = detector {
             now.detector = Some(state.to_string());
             now.detections = counters.detections;

@@ -106,7 +106,7 @@ async fn one_label_opens_one_label() {
     let stage = Stage::planted(320, 192, Duration::from_millis(100), &texture, (face.x, face.y));
     let area = Rect { x: 208, y: 64, w: 64, h: 64 };
     let setup = world.agent(NAME, &stage, Some(FakeDetector::finding(&[face]).model())).await.with(|setup| {
-        let mask = camera_agent::config::Mask { label: "till".to_owned(), x: 208, y: 64, w: 64, h: 64 };
+        let mask = camera_agent::config::Mask::rectangle("till", [208, 64, 64, 64]);
         setup.config.mask.push(mask);
     });
     let agent = setup.start().await;

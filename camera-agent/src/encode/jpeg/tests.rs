@@ -19,7 +19,7 @@ fn masked(size: Size, number: u64, fixed: &[(u8, Area)]) -> (Planes, Masked) {
     let pool = Pool::new(4);
     let sample = Sample::open(SampleConfig { size, interval: Duration::from_millis(40), faces: 3 }).unwrap();
     let planes = sample.draw(number, &pool);
-    let fixed = fixed.iter().map(|(label, area)| Fixed { label: Label::from_number(*label).unwrap(), area: *area }).collect();
+    let fixed = fixed.iter().map(|(label, area)| Fixed { label: Label::from_number(*label).unwrap(), shape: (*area).into() }).collect();
     let mut planner = Planner::new(Config { faces: None, fixed, ..Config::default() });
     let at = Instant::now();
     let original = planes.clone();
