@@ -1,7 +1,8 @@
 //! Sealing: what the encoder gave for one frame becomes layers that only named people open.
 //!
 //! Content keys live for one epoch. A new epoch is made ready on a thread of its own when the running one is due, and taken at the next
-//! group, so that wrapping keys for many viewers costs no frame. A sequence is drawn right before the frame's layers are sealed, and is
+//! group, so that wrapping keys for many viewers costs no frame. Only when the masks get other labels it is waited for: no frame is sealed
+//! in an epoch whose record names others than its regions have. A sequence is drawn right before the frame's layers are sealed, and is
 //! gone whether that works or not.
 
 pub mod epoch;
@@ -16,7 +17,7 @@ use seal::keys::GroupSecret;
 use seal::layer::{self, GroupSealer};
 use seal::nonce::{Nonces, Spent};
 use seal::secret::NoRandomness;
-use wire::label::Label;
+use wire::label::{Label, Labels};
 use wire::sign::{Draft, Start};
 
 use crate::encode::{Clear, Encoded};
@@ -47,9 +48,12 @@ pub enum Error {
     /// The layer is too long.
     #[error(transparent)]
     Layer(#[from] layer::Error),
-    /// A label that the session does not have, or not this group.
+    /// A label that the epoch does not have, or not this group.
     #[error("the encoder gave a layer under a label that the group does not have; the frame is dropped")]
     Label,
+    /// The frame's labels are not those of the running epoch's record.
+    #[error("the frame's labels are those of another epoch; it is dropped")]
+    Labels,
     /// The first frame opens no group.
     #[error("the encoder gave no key frame where a group must begin; the frame is dropped")]
     NoKeyFrame,
@@ -100,6 +104,8 @@ pub struct Sealer {
     terms: Arc<Terms>,
     authorized: Authorized,
     length: Duration,
+    /// Those of the frames at present.
+    labels: Arc<Labels>,
     epoch: Epoch,
     /// When the running epoch began.
     began: Instant,
@@ -116,11 +122,13 @@ impl Sealer {
     /// # Errors
     /// When the operating system gives no randomness.
     pub fn new(terms: Arc<Terms>, authorized: Authorized, length: Duration, now: Instant) -> Result<Self, Error> {
-        let epoch = Epoch::begin(&terms, 0, &authorized.current())?;
+        let labels = Arc::new(terms.labels.clone());
+        let epoch = Epoch::begin(&terms, Arc::clone(&labels), 0, &authorized.current())?;
         Ok(Self {
             terms,
             authorized,
             length,
+            labels,
             epoch,
             began: now,
             next: None,
@@ -143,6 +151,25 @@ impl Sealer {
         self.epoch.announcement()
     }
 
+    /// The next frame has regions with these labels. Where the running epoch's record names others, the next epoch is made at once, and
+    /// begins with that frame. Say it before asking whether it must be a key frame.
+    ///
+    /// # Errors
+    /// When that epoch cannot be made. The frame is not published then, nor is any later one with these labels before it can.
+    pub fn follow(&mut self, labels: &Arc<Labels>) -> Result<(), Error> {
+        if *labels == self.labels {
+            return Ok(());
+        }
+        // What was made ready has the labels of before, and was not announced.
+        (self.next, self.ready) = (None, None);
+        if labels != self.epoch.labels() {
+            let viewers = self.authorized.current();
+            self.ready = Some(Epoch::begin(&self.terms, Arc::clone(labels), self.epoch.number() + 1, &viewers)?);
+        }
+        self.labels = Arc::clone(labels);
+        Ok(())
+    }
+
     /// Whether the next frame must be a key frame, because the next epoch waits for a group to begin with. Ask before encoding each frame.
     /// Waits for the next epoch only when the running one has lasted twice its time.
     ///
@@ -151,9 +178,9 @@ impl Sealer {
     pub fn wants_key_frame(&mut self, now: Instant) -> Result<bool, Error> {
         let age = now.saturating_duration_since(self.began);
         if self.ready.is_none() && self.next.is_none() && age >= self.length {
-            let (terms, number) = (Arc::clone(&self.terms), self.epoch.number() + 1);
+            let (terms, labels, number) = (Arc::clone(&self.terms), Arc::clone(&self.labels), self.epoch.number() + 1);
             let viewers = self.authorized.current();
-            let make = move || Epoch::begin(&terms, number, &viewers);
+            let make = move || Epoch::begin(&terms, labels, number, &viewers);
             let thread = thread::Builder::new().name("epoch".into()).spawn(make);
             self.next = Some(thread.map_err(|error| Error::Epoch(error.to_string()))?);
         }
@@ -179,6 +206,10 @@ impl Sealer {
     /// # Errors
     /// When anything is not as it must be. The frame is not published then, its sequence is gone, and the next frame must open a group.
     pub fn seal(&mut self, encoded: Encoded, group: u64) -> Result<Sealed, Error> {
+        let epoch = self.ready.as_ref().filter(|_| encoded.key).unwrap_or(&self.epoch);
+        if encoded.plan.labels() != epoch.labels() {
+            return Err(Error::Labels);
+        }
         let start = encoded.key.then(|| self.open(&encoded, group)).transpose()?;
         if start.is_none() && self.group.is_empty() && !encoded.sealed.is_empty() {
             return Err(Error::NoKeyFrame);

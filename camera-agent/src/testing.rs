@@ -18,6 +18,7 @@ use rcgen::{
 use bytes::Bytes;
 use wire::context::Codec;
 use wire::id::Micros;
+use wire::label::Labels;
 
 use crate::encode::Encoded;
 use crate::mask::{self, Meta, Planner};
@@ -156,7 +157,12 @@ pub(crate) fn nobody() -> Arc<crate::viewers::Viewers> {
 
 /// The layers of a small picture that nothing is masked in, of a key frame.
 pub(crate) fn blank(codec: Codec, public: Bytes, at: Instant) -> Encoded {
-    let config = mask::Config { faces: None, ..mask::Config::default() };
+    blank_under(Labels::default(), codec, public, at)
+}
+
+/// The same, for an epoch with these labels.
+pub(crate) fn blank_under(labels: Labels, codec: Codec, public: Bytes, at: Instant) -> Encoded {
+    let config = mask::Config { faces: None, labels: Arc::new(labels), ..mask::Config::default() };
     let mut planner = Planner::new(config);
     planner.push(Meta { number: 0, at, size: Size::new(64, 48).unwrap() }, ());
     let plan = planner.due(at).remove(0).plan;

@@ -68,6 +68,7 @@ impl Back {
     fn signed(&mut self, masked: &Masked) -> Result<Option<Signed>, Unpublished> {
         let now = masked.at();
         self.key |= self.outlet.wants_key_frame();
+        self.sealer.follow(masked.plan().labels())?;
         self.key |= self.sealer.wants_key_frame(now)?;
         if self.key {
             self.encoder.force_key();

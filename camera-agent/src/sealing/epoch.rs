@@ -27,7 +27,7 @@ pub struct Terms {
     pub link: Link,
     /// Where the pictures come from.
     pub source: SourceKind,
-    /// The labels of the session.
+    /// The labels of its first epoch. When the masks change, later epochs may have others.
     pub labels: Labels,
     /// The detector's name and version; empty where there is none.
     pub detector: String,
@@ -73,6 +73,7 @@ impl Announcement {
 /// The content keys of one epoch.
 pub struct Epoch {
     number: u64,
+    labels: Arc<Labels>,
     keys: BTreeMap<Label, ContentKey>,
     announcement: Arc<Announcement>,
 }
@@ -82,15 +83,15 @@ impl Epoch {
     ///
     /// # Errors
     /// When the operating system gives no randomness, or a viewer's key cannot be used.
-    pub fn begin(terms: &Terms, number: u64, viewers: &Viewers) -> Result<Self, Error> {
-        let keys = terms.labels.all().map(|(label, _)| Ok((label, ContentKey::random()?))).collect::<Result<BTreeMap<_, _>, Error>>()?;
+    pub fn begin(terms: &Terms, labels: Arc<Labels>, number: u64, viewers: &Viewers) -> Result<Self, Error> {
+        let keys = labels.all().map(|(label, _)| Ok((label, ContentKey::random()?))).collect::<Result<BTreeMap<_, _>, Error>>()?;
         let mut record = EpochRecord {
             camera: terms.camera(),
             session: terms.session,
             link: terms.link,
             epoch: number,
             source: terms.source,
-            labels: terms.labels.clone(),
+            labels: labels.as_ref().clone(),
             detector: terms.detector.clone(),
             owners: viewers.owners().map(|owner| *owner.key.keys()).collect(),
             viewers_version: viewers.version(),
@@ -99,7 +100,7 @@ impl Epoch {
         };
         let mut grants = Vec::new();
         for viewer in viewers.list() {
-            for label in viewer.labels.iter().filter_map(|name| terms.labels.find(LabelName::as_str(name))) {
+            for label in viewer.labels.iter().filter_map(|name| labels.find(LabelName::as_str(name))) {
                 let (Some(key), Some(scope)) = (keys.get(&label), Scope::of(&record, label)) else { continue };
                 grants.push(grant::wrap(key, &scope, viewer.key.keys())?);
             }
@@ -108,7 +109,7 @@ impl Epoch {
         record.grants = list.digest();
         let record = SignedRecord::sign(&record, &terms.key)?;
         let digest = record.digest();
-        Ok(Self { number, keys, announcement: Arc::new(Announcement { record, digest, list, grants }) })
+        Ok(Self { number, labels, keys, announcement: Arc::new(Announcement { record, digest, list, grants }) })
     }
 
     /// Counts from 0 in each session.
@@ -117,13 +118,19 @@ impl Epoch {
         self.number
     }
 
+    /// Its labels: each has a key.
+    #[must_use]
+    pub const fn labels(&self) -> &Arc<Labels> {
+        &self.labels
+    }
+
     /// What is said about it.
     #[must_use]
     pub const fn announcement(&self) -> &Arc<Announcement> {
         &self.announcement
     }
 
-    /// The secret of one label in one group, if the session has the label.
+    /// The secret of one label in one group, if the epoch has the label.
     pub(super) fn group(&self, label: Label, group: u64) -> Option<GroupSecret> {
         self.keys.get(&label).map(|key| key.group(group))
     }

@@ -15,7 +15,7 @@ use wire::sign::SessionSigner;
 use wire::verify::{Group, Record, Verified};
 
 use super::*;
-use crate::testing::blank;
+use crate::testing::blank_under;
 
 const MINUTE: Duration = Duration::from_secs(60);
 
@@ -25,9 +25,13 @@ fn terms() -> Arc<Terms> {
         session: SessionId { number: 3, nonce: [9; 16] },
         link: Link::First,
         source: SourceKind::Sample,
-        labels: Labels::new(vec!["till".parse().unwrap()]).unwrap(),
+        labels: labels("till"),
         detector: "fake 1".to_owned(),
     })
+}
+
+fn labels(names: &str) -> Labels {
+    Labels::new(names.split_whitespace().map(|name| name.parse().unwrap()).collect()).unwrap()
 }
 
 fn viewers(version: u64, list: &[(&str, &Identity, &str)]) -> Arc<Viewers> {
@@ -41,8 +45,12 @@ fn viewers(version: u64, list: &[(&str, &Identity, &str)]) -> Arc<Viewers> {
 }
 
 fn encoded(key: bool, sealed: &[(Label, &[u8])], at: Instant) -> Encoded {
+    encoded_under("till", key, sealed, at)
+}
+
+fn encoded_under(names: &str, key: bool, sealed: &[(Label, &[u8])], at: Instant) -> Encoded {
     let sealed = sealed.iter().map(|(label, plain)| Clear { label: *label, plaintext: plain.to_vec() }).collect();
-    Encoded { sealed, key, ..blank(Codec::Jpeg, Bytes::from_static(b"the masked picture"), at) }
+    Encoded { sealed, key, ..blank_under(labels(names), Codec::Jpeg, Bytes::from_static(b"the masked picture"), at) }
 }
 
 fn till() -> Label {
@@ -156,6 +164,56 @@ fn an_epoch_that_is_due_comes_without_waiting() {
         assert!(begun.elapsed() < MINUTE, "the next epoch never came");
         thread::sleep(Duration::from_millis(1));
     }
+}
+
+#[test]
+fn other_labels_begin_an_epoch_at_once() {
+    let ana = Identity::generate().unwrap();
+    let (terms, now) = (terms(), Instant::now());
+    let list = viewers(1, &[("ana", &ana, "face till window")]);
+    let mut sealer = Sealer::new(Arc::clone(&terms), Authorized::new(list), MINUTE, now).unwrap();
+    let mut signer = signer(&terms);
+    let names = |record: &Record| {
+        record.record().labels.all().map(|(_, name)| name.to_owned()).take_while(|name| name != "outside").collect::<Vec<_>>()
+    };
+    let (_, record) = publish(&mut sealer, &mut signer, encoded(true, &[(till(), b"coins")], now));
+    assert_eq!(names(&record), ["till"]);
+
+    // A frame under other labels, before its epoch: nothing is sealed, whether a group begins or not.
+    let window = || encoded_under("window till", true, &[(till(), b"a neighbour")], now);
+    assert!(matches!(sealer.seal(window(), 1), Err(Error::Labels)));
+    assert!(matches!(sealer.seal(Encoded { key: false, ..window() }, 1), Err(Error::Labels)));
+
+    sealer.follow(&Arc::new(labels("window till"))).unwrap();
+    assert!(sealer.wants_key_frame(now).unwrap(), "without waiting");
+    assert_eq!(sealer.epoch(), 0, "the frame begins it");
+    // What still comes under the labels of before opens no group of the new epoch.
+    assert!(matches!(sealer.seal(encoded(true, &[(till(), b"coins")], now), 1), Err(Error::Labels)));
+    sealer.follow(&Arc::new(labels("till"))).unwrap();
+    sealer.follow(&Arc::new(labels("window till"))).unwrap();
+    let (frame, record) = publish(&mut sealer, &mut signer, window());
+    assert_eq!(names(&record), ["window", "till"]);
+    let read = open(&ana, sealer.announcement(), &record, &frame, till());
+    assert_eq!(read.as_deref(), Some(&b"a neighbour"[..]), "under the number that the new record gives the label");
+    assert!(!sealer.wants_key_frame(now).unwrap());
+    // The usual next epoch keeps them.
+    let due = now + MINUTE * 2;
+    assert!(sealer.wants_key_frame(due).unwrap());
+    let (_, record) = publish(&mut sealer, &mut signer, encoded_under("window till", true, &[], due));
+    assert_eq!(names(&record), ["window", "till"]);
+}
+
+#[test]
+fn a_change_that_is_taken_back_goes_on_in_the_same_epoch() {
+    let (terms, now) = (terms(), Instant::now());
+    let mut sealer = Sealer::new(Arc::clone(&terms), Authorized::new(Arc::new(Viewers::nobody())), MINUTE, now).unwrap();
+    let mut signer = signer(&terms);
+    publish(&mut sealer, &mut signer, encoded(true, &[], now));
+    sealer.follow(&Arc::new(labels("window"))).unwrap();
+    sealer.follow(&Arc::new(labels("till"))).unwrap();
+    assert!(!sealer.wants_key_frame(now).unwrap());
+    let (_, record) = publish(&mut sealer, &mut signer, encoded(true, &[], now));
+    assert_eq!(record.record().epoch, 0);
 }
 
 #[test]
