@@ -1,5 +1,6 @@
 //! An agent: everything put together, started, watched and stopped. The program and the tests start the same one.
 
+mod follow;
 mod intro;
 mod status;
 
@@ -33,10 +34,11 @@ use crate::sign::Signer;
 use crate::viewers::{self, Change, FILE, Viewers, Watch};
 use crate::{encode, mask};
 
+use follow::Follower;
 pub use intro::{Intro, Unlocks};
 pub use status::Status;
 
-/// How often the list of viewers is looked at.
+/// How often the list of viewers and the file with the masks are looked at.
 const WATCH: Duration = Duration::from_secs(1);
 
 /// How often the log says how it goes.
@@ -242,8 +244,10 @@ impl Agent {
         };
         let progress = Arc::new(Progress::default());
         let (masks, fill) = (masks(config, capture.about().size), config.masking.fill());
+        let change = mask::Change::default();
+        let follower = Follower::new(config, capture.about(), &terms.detector, change.clone());
         let worker = detector.map(|model| Worker::start(model, detect::Config { warm_up: capture.about().size, ..worker }));
-        let front = Front::new(capture, worker, masks, fill, Arc::clone(&progress));
+        let front = Front::new(capture, worker, masks, fill, Arc::clone(&progress)).following(change);
         let signer = Signer::new(&terms, session);
         let camera = terms.camera();
         let back = Back::new(encoder, sealer, signer, outlet, Arc::clone(&progress));
@@ -254,7 +258,7 @@ impl Agent {
             let _ = tell.send(pipeline::run(front, back, &clock, &until));
         };
         std::thread::Builder::new().name("pipeline".into()).spawn(body).map_err(Error::Thread)?;
-        let minder = tokio::spawn(mind(watch, authorized, Arc::clone(&progress), publisher.as_ref().map(Publisher::gauge)));
+        let minder = tokio::spawn(mind(watch, authorized, follower, Arc::clone(&progress), publisher.as_ref().map(Publisher::gauge)));
         Ok(Self { intro, camera, session: terms.session, progress, publisher, pipeline, minder, stop })
     }
 
@@ -323,8 +327,8 @@ pub(crate) fn masks(config: &Config, size: Option<Size>) -> mask::Config {
     }
 }
 
-/// Watches the list of viewers, and tells the log how it goes.
-async fn mind(mut watch: Watch, authorized: Authorized, progress: Arc<Progress>, publish: Option<Gauge>) {
+/// Watches the list of viewers and the masks, and tells the log how it goes.
+async fn mind(mut watch: Watch, authorized: Authorized, mut follower: Option<Follower>, progress: Arc<Progress>, publish: Option<Gauge>) {
     let mut ticks = tokio::time::interval(WATCH);
     ticks.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
     let mut reported = Instant::now();
@@ -339,6 +343,9 @@ async fn mind(mut watch: Watch, authorized: Authorized, progress: Arc<Progress>,
             }
             Change::Unusable(error) => tracing::warn!("authorized_viewers cannot be used, so the list before stays in force: {error}"),
             Change::Gone => tracing::warn!("authorized_viewers is gone; the list before stays in force until there is another"),
+        }
+        if let Some(follower) = &mut follower {
+            follower.look(watch.current());
         }
         if reported.elapsed() >= REPORT {
             reported = Instant::now();

@@ -3,6 +3,7 @@
 mod duration;
 pub mod masks;
 pub mod source;
+pub mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

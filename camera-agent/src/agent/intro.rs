@@ -63,7 +63,7 @@ impl Intro {
 }
 
 /// What is masked, in a few words.
-fn masks(config: &Config, detector: &str) -> String {
+pub(super) fn masks(config: &Config, detector: &str) -> String {
     let mut all = Vec::new();
     match config.masking.mode {
         Mode::Masks => {}

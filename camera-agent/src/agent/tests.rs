@@ -1,6 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
 mod closed;
+mod masks;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::capture::{self, Capture, Taken};
 use crate::detect::Worker;
-use crate::mask::{self, Fill, Masked, Meta, Planner, Release};
+use crate::mask::{self, Change, Fill, Masked, Meta, Planner, Release};
 use crate::picture::{Picture, Pool};
 use crate::timing::{Stage, Stages};
 
@@ -39,6 +39,7 @@ pub struct Front {
     detector: Option<Worker>,
     planner: Planner<Picture>,
     fill: Fill,
+    change: Change,
     pool: Pool,
     ready: VecDeque<Release<Picture>>,
     ended: Option<Option<Arc<capture::Error>>>,
@@ -49,9 +50,14 @@ impl Front {
     /// For a source that runs. Without a detector the planner must not be told to look for faces.
     #[must_use]
     pub fn new(capture: Capture, detector: Option<Worker>, config: mask::Config, fill: Fill, progress: Arc<Progress>) -> Self {
-        let planner = Planner::new(config);
-        let detector = detector.filter(|_| planner.wants_detections());
-        Self { capture, detector, planner, fill, pool: Pool::new(POOL), ready: VecDeque::new(), ended: None, progress }
+        let (planner, pool, ready) = (Planner::new(config), Pool::new(POOL), VecDeque::new());
+        Self { capture, detector, planner, fill, change: Change::default(), pool, ready, ended: None, progress }
+    }
+
+    /// The same with masks that may change from one picture to the next.
+    #[must_use]
+    pub fn following(self, change: Change) -> Self {
+        Self { change, ..self }
     }
 
     /// Waits at most so long for the next masked picture.
@@ -95,11 +101,15 @@ impl Front {
         // A source that can wait is not asked for more than what may wait here.
         let full = !self.capture.about().live && self.planner.waiting() >= PATIENT;
         if full || self.ended.is_some() {
-            return thread::sleep(within.max(Duration::from_millis(1)));
+            thread::sleep(within.max(Duration::from_millis(1)));
+            return self.renew();
         }
-        match self.capture.take(within) {
+        let taken = self.capture.take(within);
+        // Right before the picture is planned: one captured after a change must not be masked as before.
+        self.renew();
+        match taken {
             Taken::Picture(picture) => {
-                if let Some(detector) = &mut self.detector {
+                if let Some(detector) = self.detector.as_mut().filter(|_| self.planner.wants_detections()) {
                     self.progress.stages().time(Stage::Convert, || detector.offer(&picture));
                 }
                 let meta = Meta { number: picture.number, at: picture.at, size: picture.size() };
@@ -107,6 +117,14 @@ impl Front {
             }
             Taken::Nothing => {}
             Taken::Ended(reason) => self.ended = Some(reason),
+        }
+    }
+
+    /// Takes over other masks, if any were announced.
+    fn renew(&mut self) {
+        if let Some((config, fill)) = self.change.take() {
+            self.planner.replace(&config);
+            self.fill = fill;
         }
     }
 
@@ -127,7 +145,8 @@ impl Front {
     }
 
     fn note(&self) {
-        let detector = self.detector.as_ref().map(|detector| (detector.state(), detector.counters()));
+        let wanted = self.planner.wants_detections();
+        let detector = self.detector.as_ref().filter(|_| wanted).map(|detector| (detector.state(), detector.counters()));
         self.progress.front(self.capture.counters(), self.planner.counters(), detector);
     }
 }
