@@ -14,6 +14,8 @@ stage() {
 }
 
 stage packages scripts/build-packages.sh
+# systemd-analyze, for the service files.
+stage tools scripts/packages.sh systemd
 stage format cargo fmt --all --check
 stage build cargo build --workspace --all-targets --locked
 stage lints cargo clippy --workspace --all-targets --locked -- -D warnings

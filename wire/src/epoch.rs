@@ -135,7 +135,7 @@ pub struct EpochRecord {
     pub epoch: u64,
     /// Where the pictures come from.
     pub source: SourceKind,
-    /// The labels of this session.
+    /// The labels of this epoch.
     pub labels: Labels,
     /// The detector's name and version, empty where there is none; ASCII.
     pub detector: String,

@@ -89,7 +89,7 @@ pub enum NotLabels {
     Taken(LabelName),
 }
 
-/// The labels of a session: what the config names, in its order, and the built-in ones.
+/// The labels of an epoch: what the config names, in its order, and the built-in ones.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Labels(Vec<LabelName>);
 
@@ -112,19 +112,19 @@ impl Labels {
         Ok(Self(names))
     }
 
-    /// Every label of the session, lowest number first.
+    /// Every label of the epoch, lowest number first.
     pub fn all(&self) -> impl Iterator<Item = (Label, &str)> {
         let configured = (0u8..).zip(&self.0).map(|(number, name)| (Label(number), name.as_str()));
         configured.chain(Label::BUILT_IN)
     }
 
-    /// The name of a label, if this session has it.
+    /// The name of a label, if this epoch has it.
     #[must_use]
     pub fn name(&self, label: Label) -> Option<&str> {
         self.all().find(|(candidate, _)| *candidate == label).map(|(_, name)| name)
     }
 
-    /// The label of that name, if this session has it.
+    /// The label of that name, if this epoch has it.
     #[must_use]
     pub fn find(&self, name: &str) -> Option<Label> {
         self.all().find(|(_, candidate)| *candidate == name).map(|(label, _)| label)

@@ -195,3 +195,30 @@ fn nothing_in_clear_reaches_a_log() {
     assert_eq!(format!("{:?}", encoded.sealed[0]), "Clear(0, ..)");
     assert!(format!("{masked:?} {encoded:?}").len() < 150);
 }
+
+/// Two pictures that differ under one label alone: no byte that anybody else gets differs.
+#[test]
+fn what_one_label_hides_changes_no_byte_of_another_layer() {
+    let size = size(320, 180);
+    // They touch, so that chroma and blocks lie side by side.
+    let areas = [(0, Area { x: 64.0, y: 48.0, w: 64.0, h: 64.0 }), (1, Area { x: 128.0, y: 48.0, w: 64.0, h: 64.0 })];
+    let layers = |shade: u8| {
+        let (planes, _) = masked(size, 5, &areas);
+        let mut planes = planes.clone();
+        let [luma, ..] = planes.planes_mut();
+        for (y, row) in luma.chunks_exact_mut(320).enumerate().skip(48).take(64) {
+            row[64..128].iter_mut().enumerate().for_each(|(x, sample)| *sample = ((x + y) as u8 & 8) * 8 + shade);
+        }
+        let fixed = areas.map(|(label, area)| Fixed { label: Label::from_number(label).unwrap(), shape: area.into() }).to_vec();
+        let mut planner = Planner::new(Config { faces: None, fixed, ..Config::default() });
+        let at = Instant::now();
+        planner.push(Meta { number: 5, at, size }, Picture { number: 5, captured_at: Micros(1), at, planes });
+        let release = planner.due(at).remove(0);
+        encode(&apply(release.picture, release.plan, Fill::Surround, &Pool::new(1)).unwrap())
+    };
+    let (one, other) = (layers(10), layers(150));
+    assert_eq!(one.public, other.public);
+    let layer = |encoded: &Encoded, index: usize| encoded.sealed[index].plaintext.clone();
+    assert_eq!(layer(&one, 1), layer(&other, 1));
+    assert_ne!(layer(&one, 0), layer(&other, 0), "control: its own layer shows it");
+}
