@@ -41,7 +41,7 @@ const GROUP: Duration = Duration::from_secs(2);
 /// When a picture is refused.
 pub fn run(place: &Place, scale: Scale) -> anyhow::Result<Vec<Figure>> {
     let (size, pictures) = match scale {
-        Scale::Full => (Size::new(1280, 720)?, 180),
+        Scale::Full => (Size::new(1280, 720)?, 120),
         Scale::Tiny => (Size::new(320, 192)?, 6),
     };
     let dir = tempfile::TempDir::with_prefix_in("celosia-bench-", &place.dir).context("no folder for the agent")?;
@@ -105,7 +105,7 @@ struct Side {
 }
 
 impl Bench {
-    fn new(dir: &Path, size: Size, quantiser: u8, faces: u8) -> anyhow::Result<Self> {
+    fn new(dir: &Path, size: Size, quantiser: u8, faces: usize) -> anyhow::Result<Self> {
         let session = Session::begin(dir)?;
         let terms = Arc::new(Terms {
             key: SigningKey::from_bytes(&[4; 32]),
@@ -294,7 +294,7 @@ impl Sums {
         self.hidden += frame.header().regions.iter().map(|region| u64::from(region.w) * u64::from(region.h)).sum::<u64>();
     }
 
-    fn figures(&self, quantiser: u8, faces: u8, convert: f64) -> Vec<Figure> {
+    fn figures(&self, quantiser: u8, faces: usize, convert: f64) -> Vec<Figure> {
         let of = format!("{} at quantiser {quantiser}", if faces == 1 { "one face".to_owned() } else { format!("{faces} faces") });
         let pictures = self.pictures as f64;
         let share = |part: f64| format!("{:.1} %", 100.0 * part);
@@ -313,8 +313,9 @@ impl Sums {
             Figure::new(format!("bytes of both layers against one stream, {of}"), self.layered.bytes as f64 / self.plain.bytes as f64, "×")
                 .aim(Aim::AtMost(most))
                 .note(format!(
-                    "{:.2} against {:.2} Mbit/s; masked {} of the picture",
-                    megabits(self.layered.bytes),
+                    "{:.2} public + {:.2} sealed against {:.2} Mbit/s; masked {} of the picture",
+                    megabits(self.layered.bytes - self.sealed),
+                    megabits(self.sealed),
                     megabits(self.plain.bytes),
                     share(self.hidden as f64 / pixels)
                 )),

@@ -174,8 +174,8 @@ impl Sealed {
         let (columns, rows) = self.canvas.blocks();
         plaintext.extend([byte(columns)?, byte(rows)?]);
         let nowhere = || Error::Codec("a region has no place on its canvas".to_owned());
-        for (region, _) in own.clone() {
-            let (column, row) = self.canvas.position(region).ok_or_else(nowhere)?;
+        for (number, (region, _)) in own.clone().enumerate() {
+            let (column, row) = self.canvas.position(number, region).ok_or_else(nowhere)?;
             plaintext.extend([byte(column)?, byte(row)?]);
         }
         self.canvas.paint(masked.planes(), own).ok_or_else(nowhere)?;

@@ -92,16 +92,29 @@ impl Blocks {
     }
 }
 
-/// The regions with their margins, those that touch each other's put together: disjoint rectangles that hold them all.
-pub(super) fn clusters(regions: &[Region], whole: Blocks) -> Vec<Blocks> {
-    let mut clusters: Vec<Blocks> = Vec::new();
-    for region in regions {
-        let mut cluster = Blocks::of(region).grown(whole);
+/// Regions that belong together, by their numbers, and the rectangle around them and their margins.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Cluster {
+    pub(super) blocks: Blocks,
+    pub(super) regions: Vec<usize>,
+}
+
+/// What belongs together: the regions of one track, and of those without one (track 0) the ones that touch. Two faces that pass each other
+/// stay apart.
+pub(super) fn clusters(regions: &[Region], whole: Blocks) -> Vec<Cluster> {
+    // Each with its blocks as they are, and its track.
+    let mut bare: Vec<(Blocks, u16, Vec<usize>)> = Vec::new();
+    for (number, region) in regions.iter().enumerate() {
+        let (mut blocks, mut members) = (Blocks::of(region), vec![number]);
+        let together =
+            |other: Blocks, track: u16, blocks: Blocks| track == region.track && (track != 0 || other.grown(whole).common(blocks) > 0);
         // Each one that is swallowed makes it larger, so look again.
-        while let Some(index) = clusters.iter().position(|other| other.common(cluster) > 0) {
-            cluster = cluster.around(clusters.swap_remove(index));
+        while let Some(index) = bare.iter().position(|(other, track, _)| together(*other, *track, blocks)) {
+            let (other, _, more) = bare.swap_remove(index);
+            blocks = blocks.around(other);
+            members.extend(more);
         }
-        clusters.push(cluster);
+        bare.push((blocks, region.track, members));
     }
-    clusters
+    bare.into_iter().map(|(blocks, _, regions)| Cluster { blocks: blocks.grown(whole), regions }).collect()
 }

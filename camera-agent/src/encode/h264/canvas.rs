@@ -1,13 +1,14 @@
 //! The canvas of one label: a small picture that its regions lie on.
 //!
-//! Regions that lie together, margins counted, are a cluster, and each cluster has a place on the canvas that it keeps while it moves and
-//! grows: the codec sees its content shift by whole blocks at most. There is room to spare, so that most of what moves and comes within a
-//! group finds a place; where there is none, a group must begin with a larger canvas. Where a label hides much of the picture, its canvas
-//! is as large as the picture and every region lies where it is.
+//! Regions that belong together are a cluster, and each cluster has a place on the canvas that it keeps while it moves and grows: the codec
+//! sees its content shift by a block now and then. (Places that stand still for longer and then jump farther were tried, and cost more bits;
+//! so did places whose content wraps around.) There is room to spare, so that most of what comes within a group finds a place; where
+//! there is none, a group must begin with a larger canvas. Where a label hides much of the picture, its canvas is as large as the
+//! picture and every region lies where it is.
 
 use wire::region::Region;
 
-use super::blocks::{Blocks, GRID, clusters};
+use super::blocks::{Blocks, Cluster, GRID, clusters};
 use crate::picture::{Planes, Size};
 
 /// What the canvas shows where nothing is.
@@ -40,6 +41,8 @@ pub(super) struct Canvas {
     planes: Planes,
     all: Blocks,
     places: Vec<Place>,
+    /// The number of each region's place.
+    lies: Vec<usize>,
 }
 
 impl Canvas {
@@ -48,7 +51,7 @@ impl Canvas {
     pub(super) fn new(regions: &[Region], picture: Size, before: Option<Self>) -> Option<Self> {
         let whole = Blocks::whole(picture);
         let clusters = clusters(regions, whole);
-        let reserved: Vec<Blocks> = clusters.iter().map(|cluster| cluster.roomier(SPARE, whole)).collect();
+        let reserved: Vec<Blocks> = clusters.iter().map(|cluster| cluster.blocks.roomier(SPARE, whole)).collect();
         let area: u32 = reserved.iter().map(|cluster| cluster.area()).sum();
         let all = if area * 4 >= whole.area() * MUCH { whole } else { sized(&reserved, area, whole) };
         let kept = before.filter(|before| before.all == all || (all != whole && before.all.area() <= all.area() * TOO_LARGE));
@@ -68,7 +71,7 @@ impl Canvas {
 
     fn blank(all: Blocks) -> Option<Self> {
         let size = Size::new((all.right * GRID).into(), (all.bottom * GRID).into()).ok()?;
-        Some(Self { planes: Planes::new(size), all, places: Vec::new() })
+        Some(Self { planes: Planes::new(size), all, places: Vec::new(), lies: Vec::new() })
     }
 
     /// The picture that it is.
@@ -88,7 +91,8 @@ impl Canvas {
     }
 
     /// Gives every cluster a place: the one that it had, or another with so much to spare.
-    fn put(&mut self, clusters: &[Blocks], spare: u16, whole: Blocks) -> bool {
+    fn put(&mut self, clusters: &[Cluster], spare: u16, whole: Blocks) -> bool {
+        self.lies = vec![0; clusters.iter().map(|cluster| cluster.regions.len()).sum()];
         if self.all == whole {
             // Everything lies where it is.
             self.places = vec![Place { of: whole, room: whole }];
@@ -96,25 +100,34 @@ impl Canvas {
         }
         let mut before = std::mem::take(&mut self.places);
         let mut lost = Vec::new();
-        let mut largest_first = clusters.to_vec();
-        largest_first.sort_by_key(|cluster| std::cmp::Reverse(cluster.area()));
+        let mut largest_first: Vec<&Cluster> = clusters.iter().collect();
+        largest_first.sort_by_key(|cluster| std::cmp::Reverse(cluster.blocks.area()));
         for cluster in largest_first {
-            let held = before.iter().enumerate().filter(|(_, place)| place.room.holds(cluster));
-            let nearest = held.max_by_key(|(_, place)| place.of.common(cluster)).filter(|(_, place)| place.of.common(cluster) > 0);
-            match nearest.map(|(index, _)| index) {
+            let held = before.iter().enumerate().filter(|(_, place)| place.room.holds(cluster.blocks));
+            let nearest = held.max_by_key(|(_, place)| place.of.common(cluster.blocks));
+            match nearest.filter(|(_, place)| place.of.common(cluster.blocks) > 0).map(|(index, _)| index) {
                 Some(index) => {
                     let place = before.swap_remove(index);
-                    self.places.push(Place { of: cluster, ..place });
+                    self.lay(cluster, place.room);
                 }
                 None => lost.push(cluster),
             }
         }
         for cluster in lost {
-            let free = self.free(cluster.roomier(spare, whole)).or_else(|| self.free(cluster));
+            let free = self.free(cluster.blocks.roomier(spare, whole)).or_else(|| self.free(cluster.blocks));
             let Some(room) = free else { return false };
-            self.places.push(Place { of: cluster, room });
+            self.lay(cluster, room);
         }
         true
+    }
+
+    fn lay(&mut self, cluster: &Cluster, room: Blocks) {
+        for region in &cluster.regions {
+            if let Some(place) = self.lies.get_mut(*region) {
+                *place = self.places.len();
+            }
+        }
+        self.places.push(Place { of: cluster.blocks, room });
     }
 
     /// The first free rectangle as large as that.
@@ -134,11 +147,11 @@ impl Canvas {
         None
     }
 
-    /// Where a region's upper left block lies.
-    pub(super) fn position(&self, region: &Region) -> Option<(u16, u16)> {
+    /// Where a region's upper left block lies; the number is its own among the regions that the canvas was made for.
+    pub(super) fn position(&self, number: usize, region: &Region) -> Option<(u16, u16)> {
         let blocks = Blocks::of(region);
-        let place = self.places.iter().find(|place| place.of.contains(blocks))?;
-        Some((place.room.left + blocks.left - place.of.left, place.room.top + blocks.top - place.of.top))
+        let place = self.places.get(*self.lies.get(number)?)?;
+        place.of.contains(blocks).then(|| (place.room.left + blocks.left - place.of.left, place.room.top + blocks.top - place.of.top))
     }
 
     /// Draws the regions with their originals, and their margins as the public sees them. `None` where a region has no place.
@@ -147,16 +160,16 @@ impl Canvas {
             plane.fill(FLAT);
         }
         let whole = Blocks::whole(masked.size());
-        for (region, _) in regions.clone() {
-            let (column, row) = self.position(region)?;
+        for (number, (region, _)) in regions.clone().enumerate() {
+            let (column, row) = self.position(number, region)?;
             let blocks = Blocks::of(region);
             let grown = blocks.grown(whole);
             // Margins lie in the cluster's place, since the cluster was made with them.
             let at = (column - (blocks.left - grown.left), row - (blocks.top - grown.top));
             self.copy(masked, (grown.left, grown.top), at, grown.pixels(masked.size()));
         }
-        for (region, original) in regions {
-            let at = self.position(region)?;
+        for (number, (region, original)) in regions.enumerate() {
+            let at = self.position(number, region)?;
             self.copy(original, (0, 0), at, (region.w.into(), region.h.into()));
             self.extend(at, (region.w.into(), region.h.into()));
         }

@@ -34,7 +34,7 @@ fn what_exceeds_the_rate_is_dropped_evenly() {
     // Three times too much.
     let stream = (0..500).map(|n| (n * 40, 45_000, n % 50 == 0));
     let through = through(3_000_000, stream);
-    assert!((150..200).contains(&through.len()), "{}", through.len());
+    assert!((170..220).contains(&through.len()), "{}", through.len());
     assert!(worst(&through) <= 1_125_000, "{}", worst(&through));
     let longest = through.windows(2).map(|pair| pair[1].0 - pair[0].0).max().unwrap();
     assert!(longest <= 200, "never a pause of {longest} ms");
@@ -50,9 +50,9 @@ fn surprises_stay_within_one_and_a_half_times_the_rate() {
 
 #[test]
 fn a_picture_larger_than_the_bucket_waits_and_passes() {
-    let stream = (0..300).map(|n| (n * 40, if n % 50 == 0 { 300_000 } else { 8_000 }, n % 50 == 0));
+    let stream = (0..300).map(|n| (n * 40, if n % 50 == 0 { 250_000 } else { 8_000 }, n % 50 == 0));
     let through = through(3_000_000, stream);
-    let keys: Vec<u64> = through.iter().filter(|(_, bytes)| *bytes == 300_000).map(|(at, _)| *at).collect();
+    let keys: Vec<u64> = through.iter().filter(|(_, bytes)| *bytes == 250_000).map(|(at, _)| *at).collect();
     assert!(keys.len() >= 5, "{keys:?}");
     assert!(worst(&through) <= 1_125_000, "{}", worst(&through));
 }
