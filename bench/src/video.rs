@@ -183,7 +183,7 @@ impl Bench {
 
 fn masked(begun: Instant, number: u64, planes: Planes, boxes: &[Area], pool: &Pool) -> anyhow::Result<(Masked, f64)> {
     let at = begun + INTERVAL * u32::try_from(number)?;
-    let fixed = boxes.iter().map(|area| Fixed { label: Label::FACE, area: *area }).collect();
+    let fixed = boxes.iter().map(|area| Fixed { label: Label::FACE, shape: (*area).into() }).collect();
     let mut planner = Planner::new(mask::Config { faces: None, fixed, ..mask::Config::default() });
     let meta = Meta { number, at, size: planes.size() };
     let picture = Picture { number, captured_at: clock::now(), at, planes };
