@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What building needs besides Rust: cmake and nasm for the JPEG codec, clang for the camera bindings.
+# What building needs besides Rust: cmake and nasm for the codecs, clang for the camera bindings.
 set -euo pipefail
 "$(dirname "$0")/packages.sh" gcc g++ make cmake nasm clang libclang-dev pkg-config
 if ! command -v cargo >/dev/null; then

@@ -48,8 +48,8 @@ fn config(text: &str) -> Config {
     settings::parse(text, "f").unwrap()
 }
 
-/// Nobody need own the camera.
-const FREE: &str = "[camera]\nowner = \"none\"\n[detect]\nlook_ahead = \"100ms\"\n";
+/// Nobody need own the camera, and every frame shows itself.
+const FREE: &str = "[camera]\nowner = \"none\"\n[encode]\ncodec = \"jpeg\"\n[detect]\nlook_ahead = \"100ms\"\n";
 
 fn parts(dir: &tempfile::TempDir, source: Arc<Opener>, behaviour: Behaviour, outlet: impl Outlet + 'static) -> Parts {
     let worker = detect::Config {
@@ -85,14 +85,22 @@ async fn run(config: &Config, parts: impl FnOnce(Kept) -> Parts, frames: usize) 
 fn verified(frames: &[Signed]) -> Vec<(Arc<Verified<Record>>, Verified<SignedFrame>)> {
     let camera = CameraId(camera_key().verifying_key().to_bytes());
     let mut previous = Digest::ZERO;
+    let mut group: Option<Group> = None;
     let mut out = Vec::new();
     for (number, signed) in frames.iter().enumerate() {
         let record = Arc::new(wire::verify::record(signed.announcement.record.clone(), camera).unwrap());
         assert_eq!(record.digest(), signed.announcement.digest);
         assert_eq!(record.record().grants, signed.announcement.list.digest());
-        // With JPEG every frame is a group.
-        let (_, frame) = Group::open(&record, Frame::decode(signed.frame.bytes().clone()).unwrap()).unwrap();
-        assert_eq!(frame.context().previous, previous, "frame {number} follows the one before");
+        let frame = Frame::decode(signed.frame.bytes().clone()).unwrap();
+        let frame = match group.as_mut().filter(|_| !frame.header.flags.key) {
+            Some(group) => group.next(frame).unwrap(),
+            None => {
+                let (opened, frame) = Group::open(&record, frame).unwrap();
+                assert_eq!(frame.context().previous, previous, "frame {number} follows the one before");
+                group = Some(opened);
+                frame
+            }
+        };
         assert_eq!(frame.header().sequence, u64::try_from(number).unwrap(), "no sequence was drawn in vain");
         previous = frame.digest();
         out.push((record, frame));

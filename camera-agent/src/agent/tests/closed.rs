@@ -32,6 +32,44 @@ async fn control_a_detector_that_sees_nothing_lets_it_through() {
     assert!(open.into_iter().fold(0.0, f64::max) > 0.9, "the search for the plant finds it where it is");
 }
 
+/// What the public sees of a stream of video: each frame with its luma.
+fn video(frames: &[Signed]) -> Vec<(Verified<SignedFrame>, Vec<u8>)> {
+    use openh264::formats::YUVSource as _;
+    let mut decoder = openh264::decoder::Decoder::new().unwrap();
+    let frames = shown(frames).into_iter().map(|(_, frame)| {
+        let picture = decoder.decode(frame.public().unwrap()).unwrap().unwrap();
+        let luma = picture.y().chunks(picture.strides().0).flat_map(|row| row[..320].to_vec()).collect();
+        (frame, luma)
+    });
+    frames.collect()
+}
+
+#[tokio::test]
+async fn video_shows_nothing_of_what_is_masked_and_the_control_does() {
+    let text = FREE.replace("jpeg", "h264");
+    for behaviour in [Behaviour::Finds, Behaviour::Panics, Behaviour::Dies(3), Behaviour::Blind] {
+        let dir = tempfile::tempdir().unwrap();
+        let frames = run(&config(&text), |kept| parts(&dir, live(), behaviour, kept), 60).await;
+        let video = video(&frames);
+        assert!(
+            video.len() >= 60 && video.iter().filter(|(frame, _)| !frame.header().flags.key).count() > 20,
+            "frames build on each other"
+        );
+        for (frame, luma) in &video {
+            let header = frame.header();
+            let masked = if header.flags.fail_closed { covered(frame, Label::WHOLE_FRAME) } else { covered(frame, Label::FACE) };
+            assert_eq!(masked, behaviour != Behaviour::Blind || header.flags.fail_closed, "{behaviour:?}");
+            if masked {
+                let seen = correlation(luma, 320).abs();
+                assert!(seen < 0.1, "{behaviour:?}, frame {}: {seen}", header.sequence);
+            }
+        }
+        let open = video.iter().filter(|(frame, _)| !frame.header().flags.fail_closed).map(|(_, luma)| correlation(luma, 320));
+        let most = open.fold(0.0, f64::max);
+        assert_eq!(most > 0.9, behaviour == Behaviour::Blind, "{behaviour:?}: {most}");
+    }
+}
+
 /// Every frame of an agent with that detector is masked whole, and says so.
 async fn fails_closed(behaviour: Behaviour, states: &[DetectorState]) {
     let dir = tempfile::tempdir().unwrap();

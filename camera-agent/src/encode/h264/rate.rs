@@ -5,10 +5,10 @@
 //! public stream gets the rest.
 //!
 //! The library never skips a picture, so a clip that is too hard (noise, cuts, shake) comes out larger than it should. [`Budget`] then
-//! drops pictures before any encoder sees them: a bucket that fills at 1.15 times the bitrate and holds 0.3 seconds' worth. A picture is let
-//! through when the bucket holds as much as its like took lately, and takes out what it took. In any two seconds that makes 2.3 seconds'
-//! worth and the bucket, 2.6 in all, and by how much a picture exceeded what was expected of it: no more than 3, which is 1.5 times
-//! the bitrate, as long as no picture is a surprise of more than 0.4 seconds' worth, and no key frame larger than 0.7.
+//! drops pictures before any encoder sees them: a bucket that fills at 1.1 times the bitrate and holds 0.45 seconds' worth. A picture is let
+//! through when the bucket holds as much as its like took lately, and takes out what it took. In any two seconds that makes 2.2 seconds'
+//! worth and the bucket, 2.65 in all, and by how much a picture exceeded what was expected of it: no more than 3, which is 1.5 times
+//! the bitrate, as long as no picture is a surprise of more than 0.35 seconds' worth, and no key frame larger than 0.8.
 
 use std::time::{Duration, Instant};
 
@@ -25,10 +25,10 @@ pub enum Rate {
 pub(super) const AIM: f64 = 0.95;
 
 /// The bucket fills at this many times the bitrate.
-const FILL: f64 = 1.15;
+const FILL: f64 = 1.1;
 
 /// The bucket holds this many seconds of the bitrate.
-const DEPTH: f64 = 0.3;
+const DEPTH: f64 = 0.45;
 
 /// How much of what pictures took lately is forgotten with each.
 const FORGET: f64 = 0.1;

@@ -284,6 +284,8 @@ fn the_public_stream_and_canvases_are_no_larger_than_needed() {
     let encoded = encoder.encode(&scene.masked(0, &[(0, area(300.0, 200.0, 100.0, 120.0))])).unwrap();
     let (_, (columns, rows), _) = read(&encoded.sealed[0].plaintext);
     assert!(columns * rows < 300, "{columns} × {rows} blocks of 3600");
+    // Constrained Baseline, which every decoder takes.
+    assert_eq!(encoded.public[..7], [0, 0, 0, 1, 0x67, 0x42, 0xc0]);
     let whole = encoder.encode(&scene.masked(1, &[(10, area(0.0, 0.0, 9999.0, 9999.0))])).unwrap();
     let (places, blocks, _) = read(&whole.sealed[0].plaintext);
     assert_eq!((places, blocks), (vec![(0, 0)], (80, 45)));
