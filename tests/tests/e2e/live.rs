@@ -65,6 +65,8 @@ async fn real_faces(codec: Codec) {
     for (shown, source, regions) in with_source(&stage, &public.shown) {
         assert_eq!(shown.lifted, 0);
         for region in regions {
+            // Video smooths a few pixels across a mask's edge, with what is visible outside.
+            let region = Rect { x: region.x + 8, y: region.y + 8, w: region.w - 16, h: region.h - 16 };
             let (there, here) = (source.part(region), shown.picture.part(region));
             let alike = correlation(&there, &here);
             assert!(alike.abs() < 0.1, "something of the face is there: {alike} in {region:?} of {:?}", shown.place);

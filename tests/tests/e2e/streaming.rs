@@ -69,9 +69,9 @@ async fn whoever_joins_a_group_of_video_late_sees_every_picture_of_it() {
     eventually("the frames arrive", || world.counters().frames_live == 8).await;
     let mut late = world.watch(Ask::live(NAME).by(&ana)).await;
     late.frames(3).await;
-    agent.send("fKf").await;
-    late.frames(6).await;
-    assert_eq!(late.places(), (5..11).map(|sequence| (1, sequence)).collect::<Vec<_>>());
+    agent.send("KfKf").await;
+    late.frames(7).await;
+    assert_eq!(late.places(), (5..12).map(|sequence| (1, sequence)).collect::<Vec<_>>());
     assert_eq!(late.verdict(), Verdict::Authentic, "{}", late.reasons());
     for shown in &late.shown {
         is_the_cameras_picture(shown, true);
@@ -79,13 +79,13 @@ async fn whoever_joins_a_group_of_video_late_sees_every_picture_of_it() {
 
     // The recording: all of it, a part, and its key frames alone.
     let all = Ask::all(NAME).by(&ana);
-    let time = |sequence: usize| agent.camera.time.0 - celosia_tests::camera::INTERVAL.as_micros() as u64 * (11 - sequence as u64);
+    let time = |sequence: usize| agent.camera.time.0 - celosia_tests::camera::INTERVAL.as_micros() as u64 * (12 - sequence as u64);
     let part = wire::message::Span::Range { from: Micros(time(3)), to: Micros(time(6)) };
     for (what, ask, expected) in [
-        ("all", all, (0..11).collect::<Vec<u64>>()),
+        ("all", all, (0..12).collect::<Vec<u64>>()),
         // Whole groups up to the last frame: video is of no use from the middle of a group on.
         ("a part", Ask { span: part, ..all }, (0..7).collect()),
-        ("key frames", Ask { key_frames_only: true, ..all }, vec![0, 5, 9]),
+        ("key frames", Ask { key_frames_only: true, ..all }, vec![0, 5, 8, 10]),
     ] {
         let mut audience = world.watch(ask).await;
         audience.to_the_end().await;
