@@ -260,7 +260,7 @@ fn masked(sequence: u64, masked: bool) -> Masked {
     let mut planes = Planes::new(size);
     planes.planes_mut()[0].copy_from_slice(&luma.samples);
     let area = Area { x: MASK.x.into(), y: MASK.y.into(), w: MASK.w.into(), h: MASK.h.into() };
-    let fixed = if masked { vec![Fixed { label: MASK.label, area }] } else { Vec::new() };
+    let fixed = if masked { vec![Fixed { label: MASK.label, shape: area.into() }] } else { Vec::new() };
     let mut planner = Planner::new(mask::Config { faces: None, fixed, ..mask::Config::default() });
     let at = Instant::now();
     planner.push(Meta { number: sequence, at, size }, ());

@@ -44,7 +44,7 @@ impl Scene {
     }
 
     fn mask(&self, planes: Planes, number: u64, areas: &[(u8, Area)]) -> Masked {
-        let fixed = areas.iter().map(|(number, area)| Fixed { label: label(*number), area: *area }).collect();
+        let fixed = areas.iter().map(|(number, area)| Fixed { label: label(*number), shape: (*area).into() }).collect();
         let mut planner = Planner::new(Config { faces: None, fixed, ..Config::default() });
         let at = self.begun + Duration::from_micros(33_333) * u32::try_from(number).unwrap();
         let size = planes.size();
