@@ -33,7 +33,7 @@ async fn control_a_detector_that_sees_nothing_lets_it_through() {
 }
 
 /// What the public sees of a stream of video: each frame with its luma.
-fn video(frames: &[Signed]) -> Vec<(Verified<SignedFrame>, Vec<u8>)> {
+pub(super) fn video(frames: &[Signed]) -> Vec<(Verified<SignedFrame>, Vec<u8>)> {
     use openh264::formats::YUVSource as _;
     let mut decoder = openh264::decoder::Decoder::new().unwrap();
     let frames = shown(frames).into_iter().map(|(_, frame)| {
