@@ -136,7 +136,7 @@ async fn a_detector_that_dies_midway_takes_the_open_pictures_with_it() {
 async fn without_a_detector_only_areas_are_masked_and_mode_all_masks_all() {
     let dir = tempfile::tempdir().unwrap();
     let area = "[[mask]]\nlabel = \"plant\"\nx = 96\ny = 64\nw = 80\nh = 96\n";
-    let text = format!("[camera]\nowner = \"none\"\n[detect]\non = false\n{area}");
+    let text = format!("[camera]\nowner = \"none\"\n[encode]\ncodec = \"jpeg\"\n[detect]\non = false\n{area}");
     let frames = run(&config(&text), |kept| parts(&dir, live(), Behaviour::Panics, kept), 5).await;
     for (record, frame) in shown(&frames) {
         let header = frame.header();
@@ -144,7 +144,7 @@ async fn without_a_detector_only_areas_are_masked_and_mode_all_masks_all() {
         assert!(covered(&frame, Label::from_number(0).unwrap()) && seen(&frame) < 0.1);
         assert_eq!(record.record().detector, "");
     }
-    let text = "[camera]\nowner = \"none\"\n[masking]\nmode = \"all\"\n";
+    let text = "[camera]\nowner = \"none\"\n[encode]\ncodec = \"jpeg\"\n[masking]\nmode = \"all\"\n";
     let frames = run(&config(text), |kept| parts(&dir, live(), Behaviour::Panics, kept), 5).await;
     for (_, frame) in shown(&frames) {
         assert!(!frame.header().flags.fail_closed, "asked for, not failed");
