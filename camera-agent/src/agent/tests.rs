@@ -169,7 +169,7 @@ async fn who_is_named_sees_the_original_and_the_frame_holds_nothing_of_it_in_cle
     let dir = tempfile::tempdir().unwrap();
     let ana = Identity::generate().unwrap();
     authorize(&dir, "ana", &ana, "face");
-    let config = config("[detect]\nlook_ahead = \"100ms\"\n");
+    let config = config("[encode]\ncodec = \"jpeg\"\n[detect]\nlook_ahead = \"100ms\"\n");
     let frames = run(&config, |kept| parts(&dir, live(), Behaviour::Finds, kept), 40).await;
     let verified = verified(&frames);
     let vouched = frames.iter().zip(&verified).find(|(signed, _)| {
@@ -214,7 +214,7 @@ async fn a_changed_list_is_in_force_from_the_next_epoch_on() {
     let dir = tempfile::tempdir().unwrap();
     let (ana, ben) = (Identity::generate().unwrap(), Identity::generate().unwrap());
     authorize(&dir, "ana", &ana, "face whole-frame");
-    let mut config = config("[detect]\nlook_ahead = \"100ms\"\n");
+    let mut config = config("[encode]\ncodec = \"jpeg\"\n[detect]\nlook_ahead = \"100ms\"\n");
     config.camera.epoch = Duration::from_millis(300);
     let kept = Kept::default();
     let agent = Agent::start(&config, parts(&dir, live(), Behaviour::Finds, kept.clone()), Shutdown::new()).await.unwrap();
@@ -412,7 +412,7 @@ async fn no_key_and_no_pixel_reaches_a_log() {
     let dir = tempfile::tempdir().unwrap();
     let ana = Identity::generate().unwrap();
     authorize(&dir, "ana", &ana, "face");
-    let mut config = config("[detect]\nlook_ahead = \"100ms\"\n");
+    let mut config = config("[encode]\ncodec = \"jpeg\"\n[detect]\nlook_ahead = \"100ms\"\n");
     config.camera.epoch = Duration::from_millis(100);
     let frames = run(&config, |kept| parts(&dir, live(), Behaviour::Dies(30), kept), 60).await;
 
