@@ -2,11 +2,13 @@
 //!
 //! `ffmpeg -i rtsp://… -pix_fmt yuv420p -f yuv4mpegpipe - | camera-agent run` is a camera. 8-bit 4:2:0, 4:2:2, 4:4:4 and mono are taken;
 //! chroma siting is not told apart. A stream that says `XCOLORRANGE=LIMITED` is converted to full range; one that says nothing is taken as
-//! it is.
+//! it is. Where another header comes instead of a picture, the stream goes on as that says, in another size perhaps; the pace stays.
 
+use std::cell::RefCell;
 use std::fs::File;
-use std::io::{BufReader, Read};
+use std::io::{BufRead as _, BufReader, Read};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -32,9 +34,13 @@ pub struct Config {
     pub repeat: bool,
 }
 
+/// The bytes of a stream, of which the decoder of one header reads as many as belong to it.
+type Input = Rc<RefCell<BufReader<Box<dyn Read>>>>;
+
 /// An open stream.
 pub struct Stream {
     config: Config,
+    input: Input,
     decoder: Decoder<Box<dyn Read>>,
     told: Told,
     size: Size,
@@ -59,9 +65,14 @@ impl Stream {
 
     /// Reads the header from any reader.
     fn read(config: Config, reader: Box<dyn Read>) -> Result<Self, Error> {
+        Self::begin(config, Rc::new(RefCell::new(BufReader::with_capacity(1 << 16, reader))))
+    }
+
+    /// Reads the header that comes next.
+    fn begin(config: Config, input: Input) -> Result<Self, Error> {
         let name = config.path.as_ref().map_or("stdin".to_owned(), |path| path.display().to_string());
         let told = Told { name, ..Told::default() };
-        let listening: Box<dyn Read> = Box::new(Listening { reader: BufReader::with_capacity(1 << 16, reader), told: told.clone() });
+        let listening: Box<dyn Read> = Box::new(Listening { input: Rc::clone(&input), told: told.clone() });
         // The largest picture in 4:4:4 with 16 bits: what is larger is refused before its buffer exists.
         let decoder = Decoder::new_with_limits(listening, Limits { bytes: 6 * MAX_AREA }).map_err(|error| told.header_error(&error))?;
         let size = Size::new(decoder.get_width(), decoder.get_height())?;
@@ -74,10 +85,19 @@ impl Stream {
         };
         let limited = decoder.get_raw_params().split(|byte| *byte == b' ').any(|param| param == b"XCOLORRANGE=LIMITED");
         let interval = told.interval(decoder.get_framerate())?;
-        Ok(Self { config, decoder, told, size, chroma, limited, interval, picture: 0 })
+        Ok(Self { config, input, decoder, told, size, chroma, limited, interval, picture: 0 })
+    }
+
+    /// Whether a header comes next: pictures begin with another letter.
+    fn at_header(&self) -> bool {
+        self.input.borrow_mut().fill_buf().is_ok_and(|next| next.first() == Some(&b'Y'))
     }
 
     fn picture(&mut self, pool: &Pool) -> Result<Option<Planes>, Error> {
+        if self.at_header() {
+            let begun = Self::begin(self.config.clone(), Rc::clone(&self.input))?;
+            *self = Self { picture: self.picture, interval: self.interval, ..begun };
+        }
         let before = self.told.bytes.load(Ordering::Relaxed);
         let frame = match self.decoder.read_frame() {
             Ok(frame) => frame,
@@ -184,13 +204,13 @@ impl Told {
 
 /// A reader that notes how much was read, and the beginning.
 struct Listening {
-    reader: BufReader<Box<dyn Read>>,
+    input: Input,
     told: Told,
 }
 
 impl Read for Listening {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let count = self.reader.read(buffer)?;
+        let count = self.input.borrow_mut().read(buffer)?;
         let before = self.told.bytes.fetch_add(count as u64, Ordering::Relaxed);
         if before < MAX_HEADER as u64 {
             let mut header = self.told.header.lock().unwrap_or_else(PoisonError::into_inner);
@@ -284,6 +304,23 @@ mod tests {
         assert!(matches!(cut.next(&pool), Err(Error::Truncated { picture: 1, .. })), "cut in the picture's header");
         let mut bad = stream(b"YUV4MPEG2 W2 H2 F1:1\nFRAMING\n123456").unwrap();
         assert!(bad.next(&pool).unwrap_err().to_string().contains("picture 0 has a bad header"));
+    }
+
+    #[test]
+    fn another_header_changes_size_and_format_in_mid_stream() {
+        let pool = Pool::new(1);
+        let bytes = b"YUV4MPEG2 W2 H2 F1:1\nFRAME\n111111YUV4MPEG2 W4 H2 F9:1 Cmono XCOLORRANGE=LIMITED\nFRAME\n\xeb\xeb\xeb\xeb\xeb\xeb\xeb\xebYUV4MPEG2 W3 H1 F1:1 C444\nFRAME\nYYYUUUVVV";
+        let mut changing = stream(bytes).unwrap();
+        for (size, luma) in [("2×2", b'1'), ("4×2", 255), ("3×1", b'Y')] {
+            let planes = changing.next(&pool).unwrap().unwrap();
+            assert_eq!(planes.size().to_string(), size);
+            assert!(planes.planes()[0].samples.iter().all(|sample| *sample == luma), "{size}");
+        }
+        assert!(changing.next(&pool).unwrap().is_none());
+        // A header that cannot be used ends the stream with its own reason, whatever was before it.
+        let mut bad = stream(b"YUV4MPEG2 W2 H2 F1:1\nFRAME\n111111YUV4MPEG2 W9000 H1 F1:1\n").unwrap();
+        bad.next(&pool).unwrap();
+        assert!(bad.next(&pool).unwrap_err().to_string().contains("9000 × 1"));
     }
 
     #[test]
