@@ -2,6 +2,7 @@
 
 mod closed;
 mod masks;
+mod sizes;
 
 use std::collections::BTreeSet;
 use std::sync::{Mutex, MutexGuard};

@@ -7,6 +7,7 @@ use wire::id::Micros;
 use crate::capture::Clock;
 use crate::encode::{self, Encoder};
 use crate::mask::Masked;
+use crate::picture::Size;
 use crate::publish::Outlet;
 use crate::sealing::{self, Sealer};
 use crate::sign::{self, Signed, Signer};
@@ -25,6 +26,8 @@ pub struct Back {
     key: bool,
     /// When the last signed frame was captured.
     last: Micros,
+    /// The size that the running group has.
+    size: Option<Size>,
 }
 
 /// Why a frame is not published.
@@ -42,7 +45,7 @@ impl Back {
     /// For one session.
     #[must_use]
     pub const fn new(encoder: Box<dyn Encoder>, sealer: Sealer, signer: Signer, outlet: Box<dyn Outlet>, progress: Arc<Progress>) -> Self {
-        Self { encoder, sealer, signer, outlet, progress, key: true, last: Micros(0) }
+        Self { encoder, sealer, signer, outlet, progress, key: true, last: Micros(0), size: None }
     }
 
     /// Publishes a masked picture, or drops it where anything fails.
@@ -67,6 +70,8 @@ impl Back {
     /// `None` where the rate does not allow the picture.
     fn signed(&mut self, masked: &Masked) -> Result<Option<Signed>, Unpublished> {
         let now = masked.at();
+        // A group has one size; with another one begins a new group.
+        self.key |= self.size.replace(masked.plan().size()) != Some(masked.plan().size());
         self.key |= self.outlet.wants_key_frame();
         self.sealer.follow(masked.plan().labels())?;
         self.key |= self.sealer.wants_key_frame(now)?;
