@@ -141,6 +141,33 @@ mod tests {
     }
 
     #[test]
+    fn a_stale_tail_is_never_shown_not_even_behind_stray_bytes() {
+        let pool = Pool::new(1);
+        let mut decoder = Decoder::new().unwrap();
+        // What a driver hands over: the new picture, and behind it what an earlier and larger one left in the buffer.
+        let earlier = jpeg(256, 256, Subsamp::Sub2x2);
+        let fresh = jpeg(32, 32, Subsamp::Sub2x1);
+        // Stray bytes, as some cameras send them, may take the second way through the decoder: before the end, or between two segments.
+        let stray = |marker: [u8; 2]| {
+            let mut damaged = fresh.clone();
+            let at = damaged.windows(2).rposition(|pair| pair == marker).unwrap();
+            damaged.splice(at..at, [0x12, 0x34, 0x56, 0x78]);
+            damaged
+        };
+        for fresh in [fresh.clone(), stray([0xff, 0xd9]), stray([0xff, 0xda]), stray([0xff, 0xc4])] {
+            let alone = decoder.decode(&fresh, &pool).unwrap();
+            let mut buffer = vec![0; 1 << 20];
+            buffer[..earlier.len()].copy_from_slice(&earlier);
+            buffer[..fresh.len()].copy_from_slice(&fresh);
+            let shown = decoder.decode(&buffer, &pool).unwrap();
+            assert_eq!(shown.size(), alone.size());
+            for (a, b) in shown.planes().iter().zip(alone.planes()) {
+                assert_eq!(a.samples, b.samples);
+            }
+        }
+    }
+
+    #[test]
     fn warnings_are_forgiven_and_garbage_is_not() {
         let pool = Pool::new(1);
         let mut decoder = Decoder::new().unwrap();
