@@ -83,7 +83,7 @@ impl Parts {
             key: enrolment.key.clone(),
             dir: config.camera.dir.clone(),
             source: config.source.opener(),
-            capture: capture::Config::default(),
+            capture: config.source.capture(),
             detector: config.detector(),
             worker: config.detect.worker(),
             clock: Clock::system(),
@@ -173,13 +173,14 @@ impl From<Error> for exit::Error {
 fn source_code(error: &capture::Error) -> Code {
     match error {
         capture::Error::Unreadable { why, .. } => Code::of_input(why),
-        capture::Error::Size(_) | capture::Error::Clock => Code::Usage,
+        capture::Error::Size(_) | capture::Error::Clock | capture::Error::Address(_) | capture::Error::Login(_) => Code::Usage,
+        capture::Error::Denied { .. } => Code::NotAllowed,
         capture::Error::NotY4m { .. }
         | capture::Error::Truncated { .. }
         | capture::Error::Unsupported { .. }
         | capture::Error::Garbage(_) => Code::Data,
         capture::Error::NoPictures(_) => Code::NoInput,
-        capture::Error::Device(_) | capture::Error::Silent(_) => Code::Unavailable,
+        capture::Error::Device(_) | capture::Error::Network { .. } | capture::Error::Silent(_) => Code::Unavailable,
         capture::Error::Panicked(_) | capture::Error::Thread(_) => Code::Internal,
     }
 }

@@ -5,6 +5,7 @@
 //! do not.
 
 mod clock;
+mod colours;
 mod convert;
 mod jpeg;
 
@@ -12,6 +13,7 @@ mod runner;
 mod slot;
 
 pub mod pictures;
+pub mod rtsp;
 pub mod sample;
 #[cfg(feature = "webcam")]
 pub mod webcam;
@@ -111,6 +113,33 @@ pub enum Error {
     /// The device or its driver refuses.
     #[error("the camera cannot be used: {0}; is it plugged in, free, and may this user read it (group “video”)?")]
     Device(String),
+    /// The URL of a network camera cannot be used.
+    #[error("the camera's URL cannot be used: {0}")]
+    Address(#[from] rtsp::BadAddress),
+    /// What should hold a name and a password does not.
+    #[error("{0} does not hold a name and a password: write USER:PASSWORD into its first line")]
+    Login(String),
+    /// A network camera lets nobody in without the right name and password.
+    #[error(
+        "{why} (camera at {camera}): write USER:PASSWORD into a file of its own (chmod 600) and name it in `credentials` under [source], or \
+         into the environment variable CELOSIA_CAMERA_LOGIN"
+    )]
+    Denied {
+        /// Its host and port.
+        camera: String,
+        /// What it refuses.
+        why: &'static str,
+    },
+    /// A network camera that does not answer, or not as it should.
+    #[error(
+        "the camera at {camera} cannot be used: {why}; is it switched on and in this network, and is `url` under [source] that of its stream?"
+    )]
+    Network {
+        /// Its host and port.
+        camera: String,
+        /// What happened.
+        why: String,
+    },
     /// Nothing came.
     #[error("the source delivered nothing for {} s; it is opened again", .0.as_secs_f32())]
     Silent(Duration),
@@ -142,9 +171,27 @@ impl Error {
     pub const fn step(&self) -> Step {
         match self {
             Self::Garbage(_) | Self::Clock => Step::Skip,
-            Self::Unreadable { .. } | Self::Device(_) | Self::Silent(_) | Self::Panicked(_) | Self::Thread(_) => Step::Reopen,
-            Self::Size(_) | Self::NotY4m { .. } | Self::Truncated { .. } | Self::Unsupported { .. } | Self::NoPictures(_) => Step::End,
+            Self::Unreadable { .. }
+            | Self::Device(_)
+            | Self::Login(_)
+            | Self::Denied { .. }
+            | Self::Network { .. }
+            | Self::Silent(_)
+            | Self::Panicked(_)
+            | Self::Thread(_) => Step::Reopen,
+            Self::Size(_)
+            | Self::NotY4m { .. }
+            | Self::Truncated { .. }
+            | Self::Unsupported { .. }
+            | Self::NoPictures(_)
+            | Self::Address(_) => Step::End,
         }
+    }
+
+    /// Whether opening again soon can only do harm: cameras lock out whoever tries wrong passwords again and again.
+    #[must_use]
+    pub const fn lasting(&self) -> bool {
+        matches!(self, Self::Denied { .. })
     }
 }
 

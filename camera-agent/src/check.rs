@@ -197,7 +197,7 @@ fn authorized(config: &Config, dir: &Path, report: &mut Report) -> Option<Viewer
 
 /// Opens the source and waits for a picture.
 fn source(config: &Config, report: &mut Report) -> Option<About> {
-    let capture = match Capture::start(config.source.opener(), capture::Config::default(), Clock::system()) {
+    let capture = match Capture::start(config.source.opener(), config.source.capture(), Clock::system()) {
         Ok(capture) => capture,
         Err(error) => {
             report.fail(crate::agent::Error::from(error));

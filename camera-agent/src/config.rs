@@ -157,6 +157,7 @@ impl Config {
         config.file = named.or(Some(usual).filter(|usual| usual.exists())).map(Path::to_owned);
         config.camera.dir = folder.join(&config.camera.dir);
         config.source.path = config.source.path.map(|path| if source::is_stdin(&path) { path } else { folder.join(path) });
+        config.source.credentials = config.source.credentials.map(|path| folder.join(path));
         config.detect.model = config.detect.model.map(|path| folder.join(path));
         Ok(config)
     }

@@ -40,7 +40,7 @@ pub struct Shot {
 /// # Errors
 /// When the source delivers nothing, or the picture cannot be encoded.
 pub fn take(config: &Config, source: Arc<Opener>, detector: Option<Arc<dyn Model>>) -> Result<Shot, Error> {
-    let capture = Capture::start(source, capture::Config::default(), Clock::system())?;
+    let capture = Capture::start(source, config.source.capture(), Clock::system())?;
     let size = capture.about().size;
     let worker = detector.filter(|_| config.detect.on);
     let worker = worker.map(|model| Worker::start(model, detect::Config { warm_up: size, ..config.detect.worker() }));

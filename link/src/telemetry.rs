@@ -8,7 +8,8 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 
 /// What is told if nothing else was asked for: our own doings, and of libraries only trouble.
-pub const DEFAULT: &str = "info,quinn=warn,quinn_proto=warn,quinn_udp=error,rustls=error,hyper=warn,h2=warn,tract=warn";
+pub const DEFAULT: &str =
+    "info,quinn=warn,quinn_proto=warn,quinn_udp=error,rustls=error,hyper=warn,h2=warn,tract=warn,retina=warn,h264_reader=warn";
 
 /// For whom the events are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]

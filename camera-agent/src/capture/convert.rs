@@ -184,7 +184,7 @@ fn target(planes: &mut Planes) -> YuvPlanarImageMut<'_, u8> {
     }
 }
 
-fn failed(error: YuvError) -> Error {
+pub(super) fn failed(error: YuvError) -> Error {
     Error::Garbage(error.to_string())
 }
 
@@ -259,6 +259,17 @@ mod tests {
             assert!(matches!(convert(&[0; 20], &mut out), Err(Error::Garbage(_))));
         }
         assert!(matches!(planar([(&[0; 14], 5), (&[], 3), (&[], 3)], Chroma::Yuv420, &mut out), Err(Error::Garbage(_))));
+    }
+
+    #[test]
+    fn what_a_buffer_holds_behind_a_picture_is_not_looked_at() {
+        for convert in [yuyv, nv12, rgb, bgr] {
+            let fresh: Vec<u8> = (0..6 * 4 * 3).map(|index| 40 + index).collect();
+            let (mut alone, mut with_tail) = (planes(6, 4), planes(6, 4));
+            convert(&fresh, &mut alone).unwrap();
+            convert(&[fresh, vec![255; 5000]].concat(), &mut with_tail).unwrap();
+            assert_eq!(samples(&alone), samples(&with_tail));
+        }
     }
 
     #[test]

@@ -28,7 +28,9 @@ pub struct Config {
     pub pause: Duration,
     /// The longest such pause.
     pub longest_pause: Duration,
-    /// How long opening may take when capture starts.
+    /// The least pause after a refusal that time alone will not cure, as a wrong password.
+    pub long_pause: Duration,
+    /// How long opening may take.
     pub open_within: Duration,
 }
 
@@ -38,6 +40,7 @@ impl Default for Config {
             silence: Duration::from_secs(5),
             pause: Duration::from_millis(500),
             longest_pause: Duration::from_secs(30),
+            long_pause: Duration::from_secs(300),
             open_within: Duration::from_secs(15),
         }
     }
@@ -158,6 +161,7 @@ impl Watcher {
                 pauses = self.pauses();
             }
             let pause = pauses.next().unwrap_or(self.config.longest_pause);
+            let pause = if error.lasting() { pause.max(self.config.long_pause) } else { pause };
             tracing::warn!(%error, pause_ms = pause.as_millis(), "the source is opened again");
             if !self.rest(pause) {
                 return;
@@ -226,8 +230,10 @@ impl Watcher {
                 return Over::Stopped;
             }
             let interval = self.about.as_ref().and_then(|about| about.interval).unwrap_or_default();
-            let patience = self.config.silence.max(interval * 3);
-            let silent = self.slot.lock().heard.is_some_and(|heard| heard.elapsed() > patience);
+            let state = self.slot.lock();
+            let patience = if state.open { self.config.silence.max(interval * 3) } else { self.config.open_within };
+            let silent = state.heard.is_some_and(|heard| heard.elapsed() > patience);
+            drop(state);
             if silent && self.about.as_ref().is_none_or(|about| about.reopen) {
                 // From here on that opening delivers nothing, should it wake up.
                 self.slot.lock().opening = 0;
@@ -241,6 +247,7 @@ impl Watcher {
 fn serve(opener: &Opener, slot: &Slot, clock: &Clock, opening: u64, tell: &Sender<(u64, News)>) -> Result<(), Error> {
     let mut source = opener()?;
     let about = source.about();
+    slot.opened(opening);
     let _ = tell.send((opening, News::Opened(about.clone())));
     let pool = Pool::new(4);
     let mut due = Instant::now();

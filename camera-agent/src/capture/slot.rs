@@ -47,8 +47,10 @@ pub(super) struct State {
     pub(super) counters: Counters,
     /// Which opening of the source may deliver.
     pub(super) opening: u64,
-    /// When the opening began, or delivered last.
+    /// When the opening began, succeeded, or delivered last.
     pub(super) heard: Option<Instant>,
+    /// Whether the opening succeeded.
+    pub(super) open: bool,
     /// Whether it delivered at all.
     pub(super) fruitful: bool,
     ended: Option<Option<Arc<Error>>>,
@@ -65,7 +67,16 @@ impl Slot {
         let mut state = self.lock();
         state.opening = opening;
         state.heard = Some(Instant::now());
-        state.fruitful = false;
+        (state.open, state.fruitful) = (false, false);
+    }
+
+    /// The opening succeeded: from now on pictures are waited for.
+    pub(super) fn opened(&self, opening: u64) {
+        let mut state = self.lock();
+        if state.opening == opening {
+            state.heard = Some(Instant::now());
+            state.open = true;
+        }
     }
 
     /// Puts a picture there. With `wait`, only when the one before was taken. Returns whether to go on.

@@ -173,6 +173,60 @@ fn a_silent_source_is_given_up_and_what_it_delivers_later_is_not_shown() {
 }
 
 #[test]
+fn opening_may_take_longer_than_a_picture() {
+    let openings = AtomicU64::new(0);
+    let opener = move || {
+        // The second opening takes ten times as long as a source may be silent.
+        if openings.fetch_add(1, Ordering::SeqCst) == 1 {
+            thread::sleep(Duration::from_millis(1000));
+        }
+        let script = vec![Act::Show(7), Act::Break].into_iter();
+        let about = About { kind: SourceKind::Rtsp, text: String::new(), size: None, interval: None, live: false, reopen: true };
+        Ok(Box::new(Scripted { script, about }) as Box<dyn Source>)
+    };
+    let short = Duration::from_millis(1);
+    let config = Config { silence: Duration::from_millis(100), open_within: LONG, pause: short, longest_pause: short, ..Config::default() };
+    let capture = Capture::start(Arc::new(opener), config, Clock::system()).unwrap();
+    for _ in 0..2 {
+        assert!(matches!(capture.take(LONG), Taken::Picture(_)));
+    }
+    assert_eq!(capture.counters().reopened, 1, "it was not given up while it opened");
+}
+
+#[test]
+fn a_refused_password_is_not_tried_again_soon() {
+    let denied = || Error::Denied { camera: "camera:554".to_owned(), why: "the camera refuses the name or the password" };
+    let openings = Arc::new(AtomicU64::new(0));
+    for (lasting, tried) in [(true, 2), (false, 4)] {
+        openings.store(0, Ordering::SeqCst);
+        let count = openings.clone();
+        let opener = move || -> Result<Box<dyn Source>, Error> {
+            match count.fetch_add(1, Ordering::SeqCst) {
+                0 => {
+                    let about = About { kind: SourceKind::Rtsp, text: String::new(), size: None, interval: None, live: true, reopen: true };
+                    Ok(Box::new(Scripted { script: vec![Act::Show(1), Act::Break].into_iter(), about }))
+                }
+                _ if lasting => Err(denied()),
+                _ => Err(Error::Device("unplugged".to_owned())),
+            }
+        };
+        let short = Duration::from_millis(1);
+        let config = Config { pause: short, longest_pause: short, long_pause: Duration::from_secs(300), ..Config::default() };
+        let capture = Capture::start(Arc::new(opener), config, Clock::system()).unwrap();
+        let began = Instant::now();
+        while openings.load(Ordering::SeqCst) < tried {
+            assert!(began.elapsed() < LONG, "it was opened {} times", openings.load(Ordering::SeqCst));
+            thread::sleep(Duration::from_millis(1));
+        }
+        if lasting {
+            thread::sleep(Duration::from_millis(200));
+            assert_eq!(openings.load(Ordering::SeqCst), tried, "cameras lock out whoever tries again and again");
+        }
+        drop(capture);
+    }
+}
+
+#[test]
 fn a_slow_taker_is_no_silence() {
     let capture = Play { silence: Duration::from_millis(300), ..Play::new(vec![show(0..4)]) }.start();
     thread::sleep(Duration::from_millis(700));

@@ -265,8 +265,8 @@ impl Validate for Detect {
             "every",
             "at most 10s: what appears in between would be masked whole for longer",
         );
-        let look_ahead = Duration::from_millis(20)..=Duration::from_secs(5);
-        check.ensure(look_ahead.contains(&self.look_ahead), "look_ahead", "a look-ahead is from 20ms to 5s: every picture is late by it");
+        let look_ahead = Duration::from_millis(20)..=Duration::from_secs(60);
+        check.ensure(look_ahead.contains(&self.look_ahead), "look_ahead", "a look-ahead is from 20ms to 60s: every picture is late by it");
         check.ensure(self.hold <= Duration::from_secs(60), "hold", "a hold is at most 60s");
         check.ensure((1.0..=4.0).contains(&self.margin), "margin", "a margin is from 1.0 to 4.0: 1.3 is 15 % more on each side");
     }

@@ -8,7 +8,7 @@ use link::settings::{Check, Validate};
 use serde::{Deserialize, Serialize};
 use wire::epoch::SourceKind;
 
-use crate::capture::{self, Opener, pictures, sample, y4m};
+use crate::capture::{self, Opener, pictures, rtsp, sample, y4m};
 use crate::picture::Size;
 
 /// Which source, and what is wanted of it. Keys that a kind does not know are refused, so that nobody believes in a setting that does
@@ -22,7 +22,7 @@ pub struct Source {
     pub width: u16,
     /// Likewise.
     pub height: u16,
-    /// Pictures a second, of all but `y4m`, whose stream says it.
+    /// Pictures a second, of all but `y4m` and `rtsp`, whose streams have their own.
     pub rate: f64,
     /// Of `webcam`: its number, path, or a part of its name; `None` is the first one.
     pub device: Option<String>,
@@ -34,6 +34,12 @@ pub struct Source {
     pub pace: bool,
     /// Of `sample`: how many people walk about.
     pub faces: u8,
+    /// Of `rtsp`: where the stream is.
+    pub url: Option<rtsp::Address>,
+    /// Of `rtsp`: what carries it.
+    pub transport: rtsp::Carrier,
+    /// Of `rtsp`: the file with name and password; `None` is the environment.
+    pub credentials: Option<PathBuf>,
 }
 
 /// The kinds of sources.
@@ -48,6 +54,8 @@ pub enum Kind {
     Pictures,
     /// The built-in sample.
     Sample,
+    /// A network camera.
+    Rtsp,
 }
 
 impl Default for Source {
@@ -62,6 +70,9 @@ impl Default for Source {
             repeat: false,
             pace: true,
             faces: sample::MAX_FACES,
+            url: None,
+            transport: rtsp::Carrier::default(),
+            credentials: None,
         }
     }
 }
@@ -80,7 +91,16 @@ impl Source {
             Kind::Y4m => SourceKind::Y4m,
             Kind::Pictures => SourceKind::Pictures,
             Kind::Sample => SourceKind::Sample,
+            Kind::Rtsp => SourceKind::Rtsp,
         }
+    }
+
+    /// How capture behaves with it.
+    #[must_use]
+    pub fn capture(&self) -> capture::Config {
+        let usual = capture::Config::default();
+        let open_within = if self.kind == Kind::Rtsp { rtsp::OPEN } else { usual.open_within };
+        capture::Config { open_within, ..usual }
     }
 
     /// Opens it, as often as need be.
@@ -103,6 +123,11 @@ impl Source {
                 Ok(Box::new(y4m::Stream::open(y4m::Config { path, pace, repeat })?))
             }),
             Kind::Webcam => webcam(source),
+            Kind::Rtsp => Arc::new(move || {
+                let address = source.url.clone().unwrap_or_else(|| rtsp::Address::new(""));
+                let config = rtsp::Config { address, carrier: source.transport, login: source.credentials.clone() };
+                Ok(Box::new(rtsp::Camera::open(&config)?))
+            }),
         }
     }
 
@@ -159,6 +184,11 @@ impl Validate for Source {
                 },
             );
         }
+        match (kind, self.url.as_ref().map(rtsp::Address::url)) {
+            (_, Some(Err(error))) => check.wrong("url", error.to_string()),
+            (Kind::Rtsp, None) => check.wrong("url", "this key is missing: rtsp://HOST/PATH, as the camera's manual has it"),
+            _ => {}
+        }
         if kind == Kind::Webcam && !cfg!(feature = "webcam") {
             check.wrong("kind", "this build has no webcams: build it with the feature `webcam`");
         }
@@ -167,12 +197,15 @@ impl Validate for Source {
         for (key, known, changed) in [
             ("width", sized, self.width != usual.width),
             ("height", sized, self.height != usual.height),
-            ("rate", kind != Kind::Y4m, self.rate != usual.rate),
+            ("rate", !matches!(kind, Kind::Y4m | Kind::Rtsp), self.rate != usual.rate),
             ("device", kind == Kind::Webcam, self.device.is_some()),
             ("path", wants_path, self.path.is_some()),
             ("repeat", file, self.repeat != usual.repeat),
             ("pace", kind == Kind::Y4m && file, self.pace != usual.pace),
             ("faces", kind == Kind::Sample, self.faces != usual.faces),
+            ("url", kind == Kind::Rtsp, self.url.is_some()),
+            ("transport", kind == Kind::Rtsp, self.transport != usual.transport),
+            ("credentials", kind == Kind::Rtsp, self.credentials.is_some()),
         ] {
             check.ensure(known || !changed, key, "this kind of source does not know this key");
         }

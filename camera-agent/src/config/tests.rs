@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use wire::label::Label;
 
 use super::*;
+use crate::capture::rtsp;
 use crate::mask::Shape;
 
 fn parse(text: &str) -> Result<Config, Problems> {
@@ -52,6 +53,8 @@ fn the_annotated_file_names_every_key() {
     everything.camera.relay = Some("relay.example".to_owned());
     everything.source.device = Some("0".to_owned());
     everything.source.path = Some("x".into());
+    everything.source.url = Some(rtsp::Address::new("rtsp://x/"));
+    everything.source.credentials = Some("x".into());
     everything.detect.model = Some("x".into());
     everything.mask = vec![Mask::rectangle("till", [0, 0, 64, 64]), Mask { points: Some(vec![[0, 0]]), ..Mask::default() }];
     let rectangle = Zone { x: Some(0), y: Some(0), w: Some(64), h: Some(64), ..Zone::default() };
@@ -66,7 +69,8 @@ fn the_annotated_file_names_every_key() {
 #[test]
 fn the_examples_can_be_used() {
     let text = with_examples().replace("kind = \"sample\"", "kind = \"webcam\"").replace("mode = \"masks\"", "mode = \"inverse\"");
-    let text = text.lines().filter(|line| !line.starts_with("path = ")).collect::<Vec<_>>().join("\n");
+    let other = |line: &&str| !["path = ", "url = ", "credentials = "].iter().any(|key| line.starts_with(key));
+    let text = text.lines().filter(other).collect::<Vec<_>>().join("\n");
     let config = parse(&text).unwrap();
     assert_eq!(config.name().unwrap().as_str(), "front-door");
     assert_eq!(config.relay().unwrap().to_string(), "relay.example:7443");
@@ -113,10 +117,29 @@ fn a_key_that_does_nothing_is_refused() {
         ("[source]\nkind = \"webcam\"\ndevice = \"0\"", "[source]\nkind = \"sample\"\ndevice = \"0\""),
         ("[source]\nkind = \"y4m\"\npath = \"a.y4m\"\nrepeat = true", "[source]\nkind = \"y4m\"\npath = \"-\"\nrepeat = true"),
         ("[source]\nkind = \"pictures\"\npath = \"d\"\nrate = 2.0", "[source]\nkind = \"y4m\"\npath = \"a\"\nrate = 2.0"),
+        (
+            "[source]\nkind = \"rtsp\"\nurl = \"rtsp://c/1\"\ntransport = \"udp\"",
+            "[source]\nkind = \"rtsp\"\nurl = \"rtsp://c/1\"\nrate = 5.0",
+        ),
+        ("[source]\nkind = \"rtsp\"\nurl = \"rtsp://c/1\"", "[source]\nkind = \"webcam\"\nurl = \"rtsp://c/1\""),
     ] {
         parse(good).unwrap();
         assert_eq!(problems(bad).len(), 1, "{bad}");
     }
+}
+
+#[test]
+fn a_cameras_url_holds_no_password() {
+    let url = |url: &str| problems(&format!("[source]\nkind = \"rtsp\"\nurl = \"{url}\"")).join("\n");
+    let said = url("rtsp://admin:s3cret@camera.local/stream");
+    assert!(said.contains("f:3: source.url: a password does not belong into a URL") && said.contains("`credentials`"), "{said}");
+    assert!(!said.contains("s3cret"), "{said}");
+    assert!(url("http://camera.local/stream").contains("only rtsp://"));
+    assert!(problems("[source]\nkind = \"rtsp\"").join("\n").contains("source.url: this key is missing"));
+    // Nor does anybody who prints the configuration learn more than where the camera is.
+    let config = parse("[source]\nkind = \"rtsp\"\nurl = \"rtsp://camera.local/hidden?token=1\"").unwrap();
+    let printed = format!("{config:?}");
+    assert!(printed.contains("camera.local:554") && !printed.contains("hidden"), "{printed}");
 }
 
 #[test]
