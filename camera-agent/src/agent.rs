@@ -8,7 +8,7 @@ mod status;
 mod tests;
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -28,6 +28,7 @@ use crate::enroll::{self, Enrolment};
 use crate::picture::Size;
 use crate::pipeline::{self, Back, Front, Progress};
 use crate::publish::{self, Gauge, Outlet, Publisher};
+use crate::recording::{self, Recording};
 use crate::sealing::{self, Authorized, Sealer, Terms};
 use crate::session::{self, Session};
 use crate::sign::Signer;
@@ -90,6 +91,17 @@ impl Parts {
             destination: Destination::Relay(Box::new(publish)),
         })
     }
+
+    /// The same, with a file instead of the relay.
+    ///
+    /// # Errors
+    /// As [`Self::enrolled`], and when there is a file of that name, or none can be made.
+    pub fn recording(config: &Config, enrolment: &Enrolment, file: &Path) -> Result<Self, Error> {
+        let parts = Self::enrolled(config, enrolment)?;
+        let recording = Recording::create(file, enrolment)?;
+        let destination = Destination::Outlet(Box::new(recording), format!("nowhere: recorded in {}", file.display()));
+        Ok(Self { destination, ..parts })
+    }
 }
 
 /// Where signed frames go.
@@ -118,6 +130,9 @@ pub enum Error {
     /// Nobody owns the camera.
     #[error("no owner is named in {}, so nobody could hand out or delete what this camera seals", .0.display())]
     NoOwner(PathBuf),
+    /// The file that it is to record in.
+    #[error(transparent)]
+    Recording(#[from] recording::Error),
     /// Keys.
     #[error(transparent)]
     Sealing(#[from] sealing::Error),
@@ -153,6 +168,7 @@ impl From<Error> for exit::Error {
             Error::Ended(error) => source_code(error),
             Error::Session(session::Error::Running(_)) => Code::Unavailable,
             Error::Session(session::Error::File { why, .. }) => Code::of_output(why),
+            Error::Recording(recording::Error { why, .. }) => Code::of_output(why),
             Error::Session(_) | Error::Identity(_) => Code::Data,
             Error::Viewers(viewers::Error::Unreadable { why, .. }) => Code::of_input(why),
             Error::Viewers(_) | Error::OtherName { .. } => Code::Usage,

@@ -39,8 +39,9 @@ enum Command {
     Enroll(enroll::Enroll),
     /// Capture, mask, seal, sign and stream, until a signal.
     #[command(after_help = "Examples:\n  camera-agent run\n  camera-agent run --config /etc/celosia/front-door.toml\n  \
-        ffmpeg -i rtsp://… -pix_fmt yuv420p -f yuv4mpegpipe - | camera-agent run     (with kind = \"y4m\", path = \"-\")")]
-    Run,
+        camera-agent run --out monday.celosia     (a camera without a network; viewer verify reads it)\n  \
+        ffmpeg -i clip.mp4 -pix_fmt yuv420p -f yuv4mpegpipe - | camera-agent run     (with kind = \"y4m\", path = \"-\")")]
+    Run(run::Run),
     /// Tell everything that is wrong, and what would be captured, before the camera runs.
     #[command(after_help = "Examples:\n  camera-agent check\n  camera-agent check --json --config front-door.toml")]
     Check(check::Check),
@@ -87,13 +88,13 @@ impl Place {
 pub async fn carry_out(cli: Cli) -> Result<(), Error> {
     let format = if cli.log_json { Format::Json } else { Format::Human };
     // A command that ends at once has nothing to tell but its result; a running agent has.
-    let quiet = if matches!(cli.command, Command::Run) { telemetry::DEFAULT } else { "error" };
+    let quiet = if matches!(cli.command, Command::Run(_)) { telemetry::DEFAULT } else { "error" };
     let variable = std::env::var("RUST_LOG").is_ok();
     let filter = cli.log.as_deref().or((!variable).then_some(quiet));
     telemetry::init(filter, format).or_exit(Code::Usage)?;
     match cli.command {
         Command::Enroll(enroll) => enroll.carry_out(&cli.place).await,
-        Command::Run => run::carry_out(&cli.place).await,
+        Command::Run(run) => run.carry_out(&cli.place).await,
         Command::Check(check) => check.carry_out(&cli.place).await,
         Command::Snapshot(snapshot) => snapshot.carry_out(&cli.place).await,
         Command::Viewers { command } => command.carry_out(&cli.place),

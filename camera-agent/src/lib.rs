@@ -21,6 +21,7 @@ pub mod sealing;
 pub mod sign;
 
 pub mod publish;
+pub mod recording;
 
 pub mod pipeline;
 pub mod timing;

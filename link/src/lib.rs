@@ -4,7 +4,7 @@
 //! [`bytes::Bytes`] here, whose meaning is the crate `wire`'s, and it holds no key that opens a sealed layer.
 //!
 //! In reading order: how a peer is named ([`address`]) and trusted ([`tls`], [`camera_certificate`], [`pins`]); how it is reached
-//! ([`endpoint`], [`stream`], [`api`]); what happens under pressure, loss and at the end ([`queue`], [`retry`], [`shutdown`]); and
+//! ([`endpoint`], [`stream`], [`recording`], [`api`]); what happens under pressure, loss and at the end ([`queue`], [`retry`], [`shutdown`]); and
 //! what every program does at its edges ([`settings`], [`mod@file`], [`telemetry`], [`exit`]).
 
 #![deny(clippy::indexing_slicing)]
@@ -18,6 +18,7 @@ pub mod camera_certificate;
 pub mod pins;
 
 pub mod endpoint;
+pub mod recording;
 pub mod stream;
 
 pub mod api;

@@ -6,6 +6,7 @@ mod password;
 mod snapshot;
 mod span;
 mod target;
+mod verify;
 mod watch;
 
 use std::path::PathBuf;
@@ -47,6 +48,10 @@ enum Command {
     #[command(after_help = "Examples:\n  viewer snapshot front-door@relay.example masked.png\n  \
         viewer snapshot front-door@relay.example unlocked.png --unlock --identity ana.identity")]
     Snapshot(snapshot::Snapshot),
+    /// Verify what a camera recorded in a file (camera-agent run --out), and look at it.
+    #[command(after_help = "Examples:\n  viewer verify monday.celosia\n  viewer verify monday.celosia --camera 3f2a…\n  \
+        viewer verify monday.celosia --out pictures --unlock --identity ana.identity")]
+    Verify(verify::Verify),
 }
 
 /// How a relay or a camera is accepted whose identity is not known, or has changed.
@@ -88,5 +93,6 @@ pub async fn run(cli: Cli) -> Result<(), Error> {
         Command::Cameras(command) => command.run(&home).await,
         Command::Watch(command) => command.run(&home).await,
         Command::Snapshot(command) => command.run(&home).await,
+        Command::Verify(command) => command.run().await,
     }
 }

@@ -1,11 +1,12 @@
 //! The viewer: watches a camera, verifies every frame, and lifts the masks for whoever holds the key.
 //!
-//! In the way of a frame: reach the relay ([`relay`]), subscribe ([`watch`]), open what is ours ([`unlock`]), decode ([`decode`]),
+//! In the way of a frame: reach the relay ([`relay`]), subscribe ([`watch`]) or read a file ([`recording`]), open what is ours ([`unlock`]), decode ([`decode`]),
 //! paste inside the signed regions ([`compose`]), show ([`show`]). What people type is in [`command`].
 
 pub mod home;
 pub mod relay;
 
+pub mod recording;
 pub mod watch;
 
 pub mod unlock;

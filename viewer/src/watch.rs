@@ -298,7 +298,7 @@ async fn first_camera(incoming: &mut mpsc::Receiver<Incoming>) -> Result<(messag
     }
 }
 
-fn introduce(message: &message::Camera, root: &[u8]) -> Result<Camera, Error> {
+pub(crate) fn introduce(message: &message::Camera, root: &[u8]) -> Result<Camera, Error> {
     let camera = camera_certificate::verify(&message.chain, root, &message.crls, wall_clock())
         .or_exit_with(Code::Data, "nobody vouches for this camera: ask the relay's operator")?;
     if camera.name != message.name {
@@ -307,7 +307,7 @@ fn introduce(message: &message::Camera, root: &[u8]) -> Result<Camera, Error> {
     Ok(Camera { name: camera.name, id: camera.id, revocation: camera.revocation })
 }
 
-const fn standing(revocation: &Revocation) -> Standing {
+pub(crate) const fn standing(revocation: &Revocation) -> Standing {
     match revocation {
         Revocation::NotRevoked => Standing::Known { revocation_unknown_since: None },
         Revocation::UnknownSince(since) => Standing::Known { revocation_unknown_since: Some(*since) },

@@ -21,7 +21,7 @@ async fn carried_out(dir: &tempfile::TempDir, line: &[&str]) -> Result<(), Error
     let cli = Cli::try_parse_from(["camera-agent"].iter().chain(&place).chain(line)).unwrap();
     match cli.command {
         Command::Enroll(enroll) => enroll.carry_out(&cli.place).await,
-        Command::Run => run::carry_out(&cli.place).await,
+        Command::Run(run) => run.carry_out(&cli.place).await,
         Command::Check(check) => check.carry_out(&cli.place).await,
         Command::Snapshot(snapshot) => snapshot.carry_out(&cli.place).await,
         Command::Viewers { command } => command.carry_out(&cli.place),

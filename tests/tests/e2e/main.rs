@@ -8,6 +8,7 @@ mod evil_relay;
 mod fail_closed;
 mod live;
 mod masked_means_gone;
+mod recording;
 mod rtsp;
 mod services;
 mod shutdown;

@@ -141,7 +141,7 @@ impl Target {
 }
 
 impl Unlocking {
-    fn open(&self) -> Result<Option<Unlock>, Error> {
+    pub(super) fn open(&self) -> Result<Option<Unlock>, Error> {
         let (true, Some(path)) = (self.unlock, &self.identity) else { return Ok(None) };
         let file = IdentityFile::from_toml(&read_identity(path)?)
             .map_err(|error| Error::new(Code::Data, format!("{} is no identity file: {error}", path.display())))?;
@@ -201,12 +201,12 @@ fn introduction(camera: &Camera, seen: &watch::Camera, unlock: Option<&Unlock>, 
     lines.join("\n")
 }
 
-fn name(record: &Record, label: Label) -> &str {
+pub(super) fn name(record: &Record, label: Label) -> &str {
     record.record().labels.name(label).unwrap_or("?")
 }
 
 /// Why a label stays masked, and what to do.
-fn closed(record: &Record, label: Label, error: &unlock::Error) -> String {
+pub(super) fn closed(record: &Record, label: Label, error: &unlock::Error) -> String {
     format!("“{}” stays masked: {error}", name(record, label))
 }
 

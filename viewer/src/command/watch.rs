@@ -98,7 +98,7 @@ impl Command {
     }
 }
 
-fn cannot(path: &std::path::Path, error: &std::io::Error) -> Error {
+pub(super) fn cannot(path: &std::path::Path, error: &std::io::Error) -> Error {
     Error::new(Code::of_output(error), format!("{} cannot be written: {error}", path.display()))
 }
 
