@@ -213,7 +213,7 @@ mod tests {
         });
         let signer = Signer::new(&terms, session);
         let sealer = Sealer::new(terms, Authorized::new(nobody()), Duration::from_secs(60), Instant::now()).unwrap();
-        let encoder = encode::Config::default().start().unwrap();
+        let encoder = encode::Config::Jpeg { quality: 80 }.start().unwrap();
         let mut back = Back::new(encoder, sealer, signer, Box::new(recording), Arc::new(Progress::default()));
         back.publish(masked(0));
         back.publish(masked(1));

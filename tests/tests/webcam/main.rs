@@ -63,14 +63,15 @@ fn read(file: &Path, person: &Person) -> Option<Read> {
         let mut unlock = Unlock::new(person.identity(), None);
         let mut recording = Recording::open(file, Some(unlock.fingerprint())).await.ok()?;
         assert_eq!(recording.camera().name.as_str(), "front-door");
-        let (mut shown, mut ended, mut decoder) = (Vec::new(), false, Decoder::new().unwrap());
+        let (mut shown, mut ended) = (Vec::new(), false);
+        let (mut everybody, mut ana) = (Decoder::new().unwrap(), Decoder::new().unwrap());
         while let Some(event) = recording.next().await.unwrap() {
             match event {
                 Event::Frame { frame, record, grants } => {
                     assert_eq!(record.record().source, SourceKind::Webcam);
-                    let public = compose(&mut decoder, &frame, &viewer::unlock::Opened::default()).unwrap().picture;
+                    let public = compose(&mut everybody, &frame, &viewer::unlock::Opened::default()).unwrap().picture;
                     let opened = unlock.open(&frame, &record, &grants);
-                    let opened = compose(&mut decoder, &frame, &opened).unwrap();
+                    let opened = compose(&mut ana, &frame, &opened).unwrap();
                     assert!(opened.broken.is_empty());
                     let header = frame.header();
                     let (detector, fail_closed) = (header.flags.detector, header.flags.fail_closed);
