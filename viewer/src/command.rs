@@ -8,11 +8,13 @@ mod span;
 mod target;
 mod verify;
 mod watch;
+mod window;
 
 use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 use link::exit::Error;
+use tokio::runtime::Runtime;
 
 use crate::home::Home;
 
@@ -41,6 +43,7 @@ enum Command {
     /// Watch a camera.
     #[command(after_help = "Examples:\n  viewer watch front-door@relay.example:7443\n  \
         viewer watch front-door@relay.example --unlock --identity ana.identity --out pictures --frames 10\n  \
+        viewer watch front-door@relay.example --window --unlock --identity ana.identity\n  \
         viewer watch front-door@relay.example --y4m - | ffplay -\n  \
         viewer watch front-door@relay.example --from -10m --to now --out pictures --unlock --identity ana.identity")]
     Watch(watch::Command),
@@ -82,17 +85,18 @@ pub struct Unlocking {
     labels: Option<Vec<wire::label::LabelName>>,
 }
 
-/// Does what the command line says.
+/// Does what the command line says. On the main thread: a window can be nowhere else.
 ///
 /// # Errors
 /// With the sentence and the exit code for whoever typed it.
-pub async fn run(cli: Cli) -> Result<(), Error> {
+pub fn run(cli: Cli, runtime: &Runtime) -> Result<(), Error> {
     let home = Home::find(cli.home)?;
     match cli.command {
         Command::Keygen(command) => command.run(),
-        Command::Cameras(command) => command.run(&home).await,
-        Command::Watch(command) => command.run(&home).await,
-        Command::Snapshot(command) => command.run(&home).await,
-        Command::Verify(command) => command.run().await,
+        Command::Cameras(command) => runtime.block_on(command.run(&home)),
+        Command::Watch(command) if command.in_window() => window::run(command, home, runtime),
+        Command::Watch(command) => runtime.block_on(command.run(&home)),
+        Command::Snapshot(command) => runtime.block_on(command.run(&home)),
+        Command::Verify(command) => runtime.block_on(command.run()),
     }
 }

@@ -1,7 +1,7 @@
 //! The viewer: watches a camera, verifies every frame, and lifts the masks for whoever holds the key.
 //!
 //! In the way of a frame: reach the relay ([`relay`]), subscribe ([`watch`]) or read a file ([`recording`]), open what is ours ([`unlock`]), decode ([`decode`]),
-//! paste inside the signed regions ([`compose`]), show ([`show`]). What people type is in [`command`].
+//! paste inside the signed regions ([`compose`]), show ([`show`], or [`window`]). What people type is in [`command`].
 
 pub mod home;
 pub mod relay;
@@ -17,5 +17,6 @@ pub mod picture;
 pub mod compose;
 
 pub mod show;
+pub mod window;
 
 pub mod command;

@@ -23,5 +23,5 @@ fn main() -> ExitCode {
         Ok(runtime) => runtime,
         Err(error) => return report(Err(Error::of(Code::Internal, &error))),
     };
-    report(runtime.block_on(run(cli)))
+    report(run(cli, &runtime))
 }

@@ -80,6 +80,13 @@ impl Unlock {
         self.identity.public().fingerprint()
     }
 
+    /// Opens only these labels from now on, or every one; what is open of the running group is closed.
+    pub fn want(&mut self, labels: Option<BTreeSet<String>>) {
+        self.wanted = labels;
+        self.openers.clear();
+        self.group = None;
+    }
+
     /// Opens what is ours of a verified frame.
     pub fn open(&mut self, frame: &Verified<SignedFrame>, record: &Verified<Record>, grants: &[Grant]) -> Opened {
         let group = (record.digest(), frame.header().group);

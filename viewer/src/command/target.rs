@@ -1,5 +1,6 @@
 //! A camera being watched for a command: connected, pinned, subscribed, unlocked, decoded.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use link::address::{Camera, Relay as Address};
@@ -9,7 +10,7 @@ use link::pins::{Check, Pins};
 use link::tls::{Root, Trust};
 use seal::file::IdentityFile;
 use seal::public::spoken;
-use wire::id::{CameraId, Micros};
+use wire::id::{CameraId, Fingerprint, Micros};
 use wire::label::Label;
 use wire::message::Span;
 use wire::verdict::{Report, Verdict};
@@ -57,18 +58,7 @@ pub(super) struct Target {
 impl Target {
     pub(super) async fn open(home: &Home, ask: &Ask<'_>, unlocking: &Unlocking, accept: &Accept) -> Result<Self, Error> {
         let unlock = unlocking.open()?;
-        let address = &ask.camera.relay;
-        let pins = home.pins();
-        let recipient = unlock.as_ref().map(Unlock::fingerprint);
-        let relay = Relay::connect(address, trust(&pins, address, accept)?, recipient).await?;
-        let mut notes: Vec<String> = pin_relay(&pins, address, &relay.root, accept)?.into_iter().collect();
-        let options =
-            Options { camera: ask.camera.name.clone(), span: ask.span, recipient, pace: ask.pace, key_frames_only: ask.key_frames_only };
-        let watch = Watch::open(relay, &options, |camera| {
-            notes.extend(pin_camera(&pins, ask.camera, camera, accept)?);
-            Ok(home.highest(camera.id))
-        })
-        .await?;
+        let (watch, notes) = subscribe(home, ask, unlock.as_ref().map(Unlock::fingerprint), accept, None).await?;
         let introduction = introduction(ask.camera, watch.camera(), unlock.as_ref(), &notes);
         let decoder = Decoder::new().or_exit(Code::Internal)?;
         let from = match ask.span {
@@ -131,24 +121,56 @@ impl Target {
 
     /// Ends the subscription and remembers how far it was seen live.
     pub(super) async fn close(self, home: &Home) -> Result<(), Error> {
-        let (id, newest, report) = (self.watch.camera().id, self.watch.newest(), self.watch.report());
-        self.watch.close().await;
-        match newest {
-            Some(newest) if self.live && report.verdict > Verdict::NotLive => home.remember(id, newest),
-            _ => Ok(()),
-        }
+        close(self.watch, self.live, home).await
+    }
+}
+
+/// Connects and subscribes; remembers a relay and a camera that are new, and gives the sentences that say so. `newest` is the newest frame
+/// that was seen before on another connection.
+pub(super) async fn subscribe(
+    home: &Home,
+    ask: &Ask<'_>,
+    recipient: Option<Fingerprint>,
+    accept: &Accept,
+    newest: Option<(u64, u64)>,
+) -> Result<(Watch, Vec<String>), Error> {
+    let (address, pins) = (&ask.camera.relay, home.pins());
+    let relay = Relay::connect(address, trust(&pins, address, accept)?, recipient).await?;
+    let mut notes: Vec<String> = pin_relay(&pins, address, &relay.root, accept)?.into_iter().collect();
+    let options =
+        Options { camera: ask.camera.name.clone(), span: ask.span, recipient, pace: ask.pace, key_frames_only: ask.key_frames_only };
+    let watch = Watch::open(relay, &options, |camera| {
+        notes.extend(pin_camera(&pins, ask.camera, camera, accept)?);
+        Ok(home.highest(camera.id).max(newest))
+    })
+    .await?;
+    Ok((watch, notes))
+}
+
+/// Ends a subscription and remembers how far it was seen live.
+pub(super) async fn close(watch: Watch, live: bool, home: &Home) -> Result<(), Error> {
+    let (id, newest, report) = (watch.camera().id, watch.newest(), watch.report());
+    watch.close().await;
+    match newest {
+        Some(newest) if live && report.verdict > Verdict::NotLive => home.remember(id, newest),
+        _ => Ok(()),
     }
 }
 
 impl Unlocking {
+    /// Only these labels, if they were named.
+    pub(super) fn asked(&self) -> Option<BTreeSet<String>> {
+        self.labels.as_ref().map(|labels| labels.iter().map(ToString::to_string).collect())
+    }
+
+    /// The key that lifts masks, if it was asked for.
     pub(super) fn open(&self) -> Result<Option<Unlock>, Error> {
         let (true, Some(path)) = (self.unlock, &self.identity) else { return Ok(None) };
         let file = IdentityFile::from_toml(&read_identity(path)?)
             .map_err(|error| Error::new(Code::Data, format!("{} is no identity file: {error}", path.display())))?;
         let password = password::read(self.password_file.as_deref(), &format!("Password for {}: ", path.display()))?;
         let identity = file.unlock(&password).or_exit(Code::NotAllowed)?;
-        let labels = self.labels.as_ref().map(|labels| labels.iter().map(ToString::to_string).collect());
-        Ok(Some(Unlock::new(identity, labels)))
+        Ok(Some(Unlock::new(identity, self.asked())))
     }
 }
 
@@ -192,7 +214,8 @@ fn pin_camera(pins: &Pins, camera: &Camera, seen: &watch::Camera, accept: &Accep
     Ok(Some(format!("Now known: camera {camera}, id\n  {}", seen.id)))
 }
 
-fn introduction(camera: &Camera, seen: &watch::Camera, unlock: Option<&Unlock>, notes: &[String]) -> String {
+/// Who the camera is, for people.
+pub(super) fn introduction(camera: &Camera, seen: &watch::Camera, unlock: Option<&Unlock>, notes: &[String]) -> String {
     let mut lines = notes.to_vec();
     lines.push(format!("{camera}, camera id {}", seen.id.short()));
     if let Some(unlock) = unlock {

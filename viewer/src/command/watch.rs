@@ -24,18 +24,21 @@ const REPORT_EVERY: Duration = Duration::from_secs(1);
 pub(super) struct Command {
     /// The camera, NAME@HOST:PORT.
     #[arg(value_name = "CAMERA")]
-    camera: Camera,
+    pub(super) camera: Camera,
     #[command(flatten)]
-    unlocking: Unlocking,
+    pub(super) unlocking: Unlocking,
     /// Replay from this time on: 2026-03-01T14:00:00Z, -10m (ago), now.
     #[arg(long, value_name = "T", allow_hyphen_values = true)]
-    from: Option<Moment>,
+    pub(super) from: Option<Moment>,
     /// Replay until this time.
     #[arg(long, value_name = "T", requires = "from", allow_hyphen_values = true)]
-    to: Option<Moment>,
-    /// Replay so many times as fast as it was; 0 for as fast as it goes.
-    #[arg(long, value_name = "X", default_value_t = 0.0, requires = "from")]
-    speed: f64,
+    pub(super) to: Option<Moment>,
+    /// Replay so many times as fast as it was; 0 for as fast as it goes [default: 1 in a window, else 0].
+    #[arg(long, value_name = "X", requires = "from")]
+    speed: Option<f64>,
+    /// Show the picture in a window; there, H tells the keys.
+    #[arg(long, conflicts_with_all = ["out", "y4m"])]
+    window: bool,
     /// Write every frame as PNG into this folder.
     #[arg(long, value_name = "DIR", conflicts_with = "y4m")]
     out: Option<PathBuf>,
@@ -44,15 +47,25 @@ pub(super) struct Command {
     y4m: Option<PathBuf>,
     /// Stop after so many frames.
     #[arg(long, value_name = "N")]
-    frames: Option<u64>,
+    pub(super) frames: Option<u64>,
     /// Print the status as JSON, an object a line, on standard output.
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
     #[command(flatten)]
-    accept: Accept,
+    pub(super) accept: Accept,
 }
 
 impl Command {
+    /// Whether it is to be shown in a window, which takes the main thread.
+    pub(super) const fn in_window(&self) -> bool {
+        self.window
+    }
+
+    /// The speed as the relay takes it.
+    pub(super) fn pace(&self) -> Result<u16, Error> {
+        percent(self.speed.unwrap_or(if self.window { 1.0 } else { 0.0 }))
+    }
+
     pub(super) async fn run(&self, home: &Home) -> Result<(), Error> {
         if self.json && self.y4m.as_deref() == Some("-".as_ref()) {
             return Err(Error::new(Code::Usage, "standard output cannot carry both JSON and Y4M"));
@@ -63,7 +76,7 @@ impl Command {
             (None, Some(file)) => Output::y4m(file, self.unlocking.unlock).map_err(|error| cannot(file, &error))?,
             (None, None) => Output::Nothing,
         };
-        let pace = percent(self.speed)?;
+        let pace = self.pace()?;
         let ask = Ask { camera: &self.camera, span, pace, key_frames_only: false };
         let mut target = Target::open(home, &ask, &self.unlocking, &self.accept).await?;
         let mut status = Status::new(span == Span::Live);
@@ -110,14 +123,14 @@ fn percent(speed: f64) -> Result<u16, Error> {
 }
 
 /// The status: one line that changes on a terminal, a line a second elsewhere, JSON for scripts.
-struct Line {
+pub(super) struct Line {
     json: bool,
     bar: Option<ProgressBar>,
     printed: Option<Instant>,
 }
 
 impl Line {
-    fn new(json: bool) -> Self {
+    pub(super) fn new(json: bool) -> Self {
         let terminal = !json && std::io::stderr().is_terminal();
         let bar = terminal.then(|| {
             let bar = ProgressBar::new_spinner();
@@ -130,13 +143,13 @@ impl Line {
         Self { json, bar, printed: None }
     }
 
-    fn introduce(&self, text: &str) {
+    pub(super) fn introduce(&self, text: &str) {
         if !self.json {
             eprintln!("{text}");
         }
     }
 
-    fn show(&mut self, status: &Status, report: &wire::verdict::Report) {
+    pub(super) fn show(&mut self, status: &Status, report: &wire::verdict::Report) {
         if let Some(bar) = &self.bar {
             bar.set_message(status.line(report));
             return;
@@ -156,7 +169,7 @@ impl Line {
         }
     }
 
-    fn finish(&self, status: &Status, report: &wire::verdict::Report) {
+    pub(super) fn finish(&self, status: &Status, report: &wire::verdict::Report) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
         }

@@ -1,6 +1,6 @@
 //! How a stream stands: verdict, latency, rate, gaps, masks, and what is unlocked; one line for people, one object for scripts.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -11,14 +11,13 @@ use wire::region::Region;
 use wire::verdict::Report;
 use wire::verify::Record;
 
-/// Over how long rate and latency are measured.
-const WINDOW: Duration = Duration::from_secs(2);
+use super::recent::Recent;
 
 /// Counts what happens.
 #[derive(Debug)]
 pub struct Status {
     live: bool,
-    recent: VecDeque<(Instant, Duration)>,
+    recent: Recent,
     frames: u64,
     gaps: u64,
     skipped: u64,
@@ -43,7 +42,7 @@ impl Status {
     /// Nothing has happened yet.
     #[must_use]
     pub const fn new(live: bool) -> Self {
-        Self { live, recent: VecDeque::new(), frames: 0, gaps: 0, skipped: 0, last: None, trouble: None }
+        Self { live, recent: Recent::new(), frames: 0, gaps: 0, skipped: 0, last: None, trouble: None }
     }
 
     /// A frame was shown, with these regions lifted.
@@ -54,11 +53,7 @@ impl Status {
         for region in &header.regions {
             *masks.entry(name(labels, region)).or_default() += 1;
         }
-        let at = Instant::now();
-        self.recent.push_back((at, Duration::from_micros(now.0.saturating_sub(header.captured_at.0))));
-        while self.recent.front().is_some_and(|(first, _)| at.duration_since(*first) > WINDOW) {
-            self.recent.pop_front();
-        }
+        self.recent.push(Instant::now(), Duration::from_micros(now.0.saturating_sub(header.captured_at.0)));
         self.frames += 1;
         self.last = Some(Last {
             session: frame.context().session.number,
@@ -105,22 +100,9 @@ impl Status {
         self.trouble.as_deref()
     }
 
-    /// Frames per second over the last two seconds.
-    fn rate(&self) -> f64 {
-        match (self.recent.front(), self.recent.back()) {
-            (Some((first, _)), Some((last, _))) if self.recent.len() > 1 => {
-                let frames = u32::try_from(self.recent.len() - 1).unwrap_or(u32::MAX);
-                f64::from(frames) / last.duration_since(*first).as_secs_f64().max(1e-6)
-            }
-            _ => 0.0,
-        }
-    }
-
     /// The median latency over the last two seconds, from capture to here, by the two clocks.
     fn latency(&self) -> Option<Duration> {
-        let mut all: Vec<Duration> = self.recent.iter().map(|(_, latency)| *latency).collect();
-        all.sort_unstable();
-        all.get(all.len() / 2).copied().filter(|_| self.live)
+        self.recent.latency().filter(|_| self.live)
     }
 
     /// One line for people.
@@ -130,7 +112,7 @@ impl Status {
         if let Some(latency) = self.latency() {
             parts.push(format!("{} ms", latency.as_millis()));
         }
-        parts.push(format!("{:.1} fps", self.rate()));
+        parts.push(format!("{:.1} fps", self.recent.rate()));
         parts.push(format!("{} gaps", self.gaps));
         if self.skipped > 0 {
             parts.push(format!("{} skipped", self.skipped));
@@ -160,7 +142,7 @@ impl Status {
             "verdict": report.verdict.name(),
             "reasons": reasons,
             "latency_ms": self.latency().map(|latency| u64::try_from(latency.as_millis()).unwrap_or(u64::MAX)),
-            "fps": (self.rate() * 10.0).round() / 10.0,
+            "fps": (self.recent.rate() * 10.0).round() / 10.0,
             "frames": self.frames,
             "gaps": self.gaps,
             "skipped": self.skipped,
