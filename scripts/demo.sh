@@ -125,6 +125,7 @@ Type next, in another terminal:
   export CELOSIA_HOME=$(typed "$CELOSIA_HOME")
   cd $(typed "$bin")
   ./viewer cameras $relay
+  ./viewer watch $camera --window $(typed "${unlock[@]}")   # H tells its keys
   ./viewer watch $camera --frames 100
   ./viewer watch $camera --frames 20 $(typed --out "$demo/pictures" "${unlock[@]}")
   ./viewer watch $camera --from -30s --json $(typed "${unlock[@]}")

@@ -13,8 +13,12 @@ stage() {
   table+=$(printf '%-12s %5.1f min' "$name" "$(awk "BEGIN { print ($SECONDS - $from) / 60 }")")$'\n'
 }
 
-stage packages scripts/build-packages.sh
-stage tools scripts/test-packages.sh
+packages() {
+  scripts/build-packages.sh
+  scripts/test-packages.sh
+}
+
+stage packages packages
 stage format cargo fmt --all --check
 stage build cargo build --workspace --all-targets --locked
 stage lints cargo clippy --workspace --all-targets --locked -- -D warnings

@@ -4,7 +4,7 @@
 //! [`search`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
 //! what an honest agent sees ([`source`], [`detector`]); who looks
 //! ([`audience`]); all of them together ([`world`]); and the real programs ([`program`],
-//! [`site`]), on disks that may be full ([`disk`]).
+//! [`site`]), on disks that may be full ([`disk`]) and screens without glass ([`display`]).
 //!
 //! A fake that cannot do its work fails the test, so everything here panics where a program would return an error.
 
@@ -31,5 +31,6 @@ pub mod audience;
 pub mod world;
 
 pub mod disk;
+pub mod display;
 pub mod program;
 pub mod site;

@@ -15,3 +15,4 @@ mod shutdown;
 mod streaming;
 mod structure;
 mod unlock;
+mod window;
