@@ -4,11 +4,13 @@
 
 use std::io::{BufRead as _, BufReader};
 use std::process::{Child, Command, Stdio};
+use std::time::Instant;
 
 use image::RgbImage;
 
-use crate::patience::eventually_blocking;
+use crate::patience::{PATIENCE, eventually_blocking};
 use crate::picture::{Luma, Rect};
+use crate::program::Running;
 
 /// A screen; dropping it ends it.
 pub struct Display {
@@ -49,11 +51,13 @@ impl Display {
         &self.name
     }
 
-    /// Waits for the window whose title has this in it.
+    /// Waits for the program's window, whose title has this in it; fails if the program ends before.
     #[must_use]
-    pub fn window(&self, title: &str) -> Window {
+    pub fn window(&self, title: &str, program: &mut Running) -> Window {
         let mut found = String::new();
         eventually_blocking(&format!("the window “{title}”"), || {
+            let status = program.status();
+            assert!(status.is_none(), "no window, and the program ended ({status:?}): {}", program.said());
             found = self.tool("xdotool", &["search", "--onlyvisible", "--name", title]);
             !found.trim().is_empty()
         });
@@ -94,14 +98,20 @@ impl Display {
         image::load_from_memory_with_format(&seen.stdout, image::ImageFormat::Png).ok().map(image::DynamicImage::into_rgb8)
     }
 
-    /// Looks at it until what is seen is as it should be, and gives that; `what` is said if it never is.
+    /// Looks at it until what is seen is as it should be, and gives that; `what` is said if it never is, with where the last look was kept.
     pub fn until(&self, window: &Window, what: &str, mut is: impl FnMut(&RgbImage) -> bool) -> RgbImage {
-        let mut last = None;
-        eventually_blocking(what, || {
-            last = self.look(window);
-            last.as_ref().is_some_and(&mut is)
-        });
-        last.unwrap()
+        let begun = Instant::now();
+        loop {
+            let seen = self.look(window);
+            if let Some(seen) = seen.as_ref().filter(|seen| is(seen)) {
+                return seen.clone();
+            }
+            if begun.elapsed() > PATIENCE {
+                let kept = std::env::temp_dir().join(format!("celosia-seen-{}{}.png", std::process::id(), self.name));
+                let kept = seen.map(|seen| seen.save(&kept).map(|()| kept));
+                panic!("{what}: not within {PATIENCE:?}; what was seen instead: {kept:?}");
+            }
+        }
     }
 
     fn command(&self, program: &str) -> Command {

@@ -26,7 +26,7 @@ pub struct Cli {
     #[arg(long, global = true, env = "CELOSIA_HOME", value_name = "DIR")]
     home: Option<PathBuf>,
     /// What to log on standard error, as in RUST_LOG.
-    #[arg(long, global = true, default_value = "warn", value_name = "FILTER")]
+    #[arg(long, global = true, default_value = "warn,winit=error", value_name = "FILTER")]
     pub log: String,
     #[command(subcommand)]
     command: Command,

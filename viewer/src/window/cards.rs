@@ -83,6 +83,7 @@ pub(super) fn help(canvas: &mut Canvas<'_>, text: &mut Text, look: Look, room: R
     // The keys' names are written beside these afterwards.
     lines.extend(KEYS.iter().map(|(_, meaning)| (plain, WRITING, text.cut(plain, meaning, width - column))));
     let keys = 1..=KEYS.len();
+    lines.push((plain, PALE, String::new()));
     lines.push((title, WRITING, format!("Verdict: {}", scene.standing.verdict)));
     let mut found: Vec<String> = scene.standing.reasons.clone();
     if found.is_empty() {

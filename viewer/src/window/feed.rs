@@ -47,6 +47,8 @@ pub struct Feed {
     /// No frame has come on this connection yet.
     fresh: bool,
     source: Source,
+    /// Why the newest frame is not shown.
+    trouble: Option<String>,
     said: Option<Standing>,
 }
 
@@ -95,7 +97,22 @@ impl Feed {
         let Parts { watch, masks, inbox, wishes, stop, live, frames } = parts;
         let source = if live { Source::Live } else { Source::Recording };
         let status = Status::new(live);
-        Self { watch, masks, status, inbox, wishes, stop, live, frames, earlier: Vec::new(), newest: None, fresh: true, source, said: None }
+        Self {
+            watch,
+            masks,
+            status,
+            inbox,
+            wishes,
+            stop,
+            live,
+            frames,
+            earlier: Vec::new(),
+            newest: None,
+            fresh: true,
+            source,
+            trouble: None,
+            said: None,
+        }
     }
 
     /// Runs until it is stopped, so many frames were shown, or it cannot go on. `reopen` subscribes again, given the newest frame seen;
@@ -179,7 +196,7 @@ impl Feed {
                 true
             }
             Err(error) => {
-                self.status.trouble(format!("frame {sequence} is not shown: {error}"));
+                self.complain(format!("frame {sequence} is not shown: {error}"));
                 false
             }
         }
@@ -216,7 +233,7 @@ impl Feed {
         match self.masks.change(wish) {
             Ok(Some(frame)) => self.show(frame),
             Ok(None) => {}
-            Err(error) => self.status.trouble(format!("the masks stay as they are: {error}")),
+            Err(error) => self.complain(format!("the picture is not composed anew: {error}")),
         }
     }
 
@@ -226,7 +243,13 @@ impl Feed {
                 self.status.trouble(format!("“{}” stays masked: {why}", in_use.name));
             }
         }
+        self.trouble = None;
         self.inbox.frame(frame);
+    }
+
+    fn complain(&mut self, sentence: String) {
+        self.trouble = Some(sentence.clone());
+        self.status.trouble(sentence);
     }
 
     /// On another connection.
@@ -254,7 +277,7 @@ impl Feed {
 
     /// Tells the window how the stream stands, if that changed.
     fn say(&mut self) {
-        let standing = Standing::of(&self.report(), self.source.clone(), self.status.why_masked());
+        let standing = Standing::of(&self.report(), self.source.clone(), self.trouble.as_deref());
         if self.said.as_ref() != Some(&standing) {
             self.said = Some(standing.clone());
             self.inbox.standing(standing);

@@ -88,7 +88,7 @@ pub struct Standing {
     pub reasons: Vec<String>,
     /// What comes.
     pub source: Source,
-    /// Why something is not shown that was asked for.
+    /// Why the newest frame is not shown.
     pub trouble: Option<String>,
 }
 
