@@ -41,7 +41,7 @@ impl Display {
         let mut display = Self { name: format!(":{}", number.trim()), server, manager: None };
         assert!(display.name.len() > 1, "the X server does not start");
         display.manager = Some(display.command("openbox").stdout(Stdio::null()).stderr(Stdio::null()).spawn().expect("openbox is missing"));
-        eventually_blocking("the window manager", || !display.tool("xprop", &["-root", "_NET_SUPPORTING_WM_CHECK"]).contains("not found"));
+        eventually_blocking("the window manager", || display.tool("xprop", &["-root", "_NET_SUPPORTING_WM_CHECK"]).contains("window id"));
         display
     }
 
@@ -121,8 +121,9 @@ impl Display {
     }
 
     fn tool(&self, program: &str, arguments: &[&str]) -> String {
-        let ended = self.command(program).args(arguments).stderr(Stdio::null()).output();
-        let ended = ended.unwrap_or_else(|_| panic!("{program} is missing: run scripts/test-packages.sh"));
+        // Some of them wait for an answer that a window which is closing no longer gives.
+        let ended = self.command("timeout").args(["20", program]).args(arguments).stderr(Stdio::null()).output().unwrap();
+        assert!(ended.status.code() != Some(127), "{program} is missing: run scripts/test-packages.sh");
         String::from_utf8_lossy(&ended.stdout).into_owned()
     }
 }

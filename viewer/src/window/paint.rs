@@ -53,13 +53,15 @@ impl Painter {
         let look = Look::new(scale);
         let mut canvas = Canvas::new(pixels, width, height);
         let (room, bar) = parts(canvas.size(), look);
-        canvas.fill(room, BACKGROUND);
         let lost = matches!(scene.signal, Signal::Lost(_)) || matches!(scene.standing.source, Source::Lost(_));
         if let Some((number, frame)) = scene.frame {
             let shown = letterbox((frame.picture.width, frame.picture.height), room);
+            around(shown, room).into_iter().for_each(|part| canvas.fill(part, BACKGROUND));
             self.scaled.prepare(number, &frame.picture, shown)?;
             self.scaled.draw(&mut canvas, shown, lost);
             frames(&mut canvas, &mut self.text, look, shown, frame);
+        } else {
+            canvas.fill(room, BACKGROUND);
         }
         if scene.standing.verdict <= Verdict::UnknownCamera {
             outline(&[room.inset(look.px(4))], look.px(4)).into_iter().for_each(|part| canvas.fill(part, ALARM));
@@ -92,6 +94,16 @@ fn size(width: u32, height: u32) -> Rect {
 fn parts(window: Rect, look: Look) -> (Rect, Rect) {
     let bar = look.bar().min(window.h);
     (Rect { h: window.h - bar, ..window }, Rect { y: window.bottom() - bar, h: bar, ..window })
+}
+
+/// What the picture leaves free of its room.
+const fn around(shown: Rect, room: Rect) -> [Rect; 4] {
+    [
+        Rect { h: shown.y - room.y, ..room },
+        Rect { y: shown.bottom(), h: room.bottom() - shown.bottom(), ..room },
+        Rect { y: shown.y, w: shown.x - room.x, h: shown.h, ..room },
+        Rect { x: shown.right(), y: shown.y, w: room.right() - shown.right(), h: shown.h },
+    ]
 }
 
 /// A frame around what is unlocked, in its label's colour, with the label's key.
