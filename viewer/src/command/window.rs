@@ -6,6 +6,7 @@ use link::exit::{Code, Error, OrExit as _};
 use link::shutdown::Shutdown;
 use tokio::runtime::Runtime;
 use tokio::sync::watch::channel;
+use wire::id::Micros;
 use wire::message::Span;
 
 use super::span::span;
@@ -43,8 +44,20 @@ pub(super) fn run(command: Command, home: Home, runtime: &Runtime) -> Result<(),
     let (wishes, wished) = channel(Wish::All);
     let stop = Shutdown::new();
     let masks = Masks::new(unlock, command.unlocking.asked()).or_exit(Code::Internal)?;
-    let feed =
-        Feed::new(Parts { watch, masks, inbox: Arc::clone(&inbox), wishes: wished, stop: stop.clone(), live, frames: command.frames });
+    let from = match span {
+        Span::Live => Micros(0),
+        Span::Range { from, .. } => from,
+    };
+    let feed = Feed::new(Parts {
+        watch,
+        masks,
+        inbox: Arc::clone(&inbox),
+        wishes: wished,
+        stop: stop.clone(),
+        live,
+        from,
+        frames: command.frames,
+    });
     let reopen = {
         let (command, home) = (Arc::clone(&command), home.clone());
         move |newest| {

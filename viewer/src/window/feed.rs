@@ -12,6 +12,7 @@ use link::shutdown::Shutdown;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 use wire::epoch::Link;
+use wire::id::Micros;
 use wire::verdict::{Finding, Reason, Report, Verdict};
 
 use super::inbox::Inbox;
@@ -39,6 +40,7 @@ pub struct Feed {
     wishes: watch::Receiver<Wish>,
     stop: Shutdown,
     live: bool,
+    from: Micros,
     /// Stop after so many frames.
     frames: Option<u64>,
     /// What was found on earlier connections.
@@ -73,6 +75,8 @@ pub struct Parts {
     pub stop: Shutdown,
     /// Live, or a recording.
     pub live: bool,
+    /// Nothing captured before that is shown.
+    pub from: Micros,
     /// Stop after so many frames.
     pub frames: Option<u64>,
 }
@@ -94,7 +98,7 @@ impl Feed {
     /// Nothing has come yet.
     #[must_use]
     pub fn new(parts: Parts) -> Self {
-        let Parts { watch, masks, inbox, wishes, stop, live, frames } = parts;
+        let Parts { watch, masks, inbox, wishes, stop, live, from, frames } = parts;
         let source = if live { Source::Live } else { Source::Recording };
         let status = Status::new(live);
         Self {
@@ -105,6 +109,7 @@ impl Feed {
             wishes,
             stop,
             live,
+            from,
             frames,
             earlier: Vec::new(),
             newest: None,
@@ -189,6 +194,8 @@ impl Feed {
         let sequence = arrived.frame.header().sequence;
         let (header, record) = (arrived.frame.clone(), Arc::clone(&arrived.record));
         match self.masks.take(arrived) {
+            // Video is sent from the beginning of a group on, which may be before what was asked for.
+            Ok(frame) if frame.captured_at < self.from => false,
             Ok(frame) => {
                 let lifted: Vec<_> = frame.lifted.iter().map(|(region, _)| *region).collect();
                 self.status.frame(&header, &record, &lifted, wall_clock());
@@ -231,8 +238,8 @@ impl Feed {
     fn wished(&mut self) {
         let wish = self.wishes.borrow_and_update().clone();
         match self.masks.change(wish) {
-            Ok(Some(frame)) => self.show(frame),
-            Ok(None) => {}
+            Ok(Some(frame)) if frame.captured_at >= self.from => self.show(frame),
+            Ok(_) => {}
             Err(error) => self.complain(format!("the picture is not composed anew: {error}")),
         }
     }
