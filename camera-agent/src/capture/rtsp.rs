@@ -126,7 +126,7 @@ impl Source for Camera {
         };
         let text = format!("camera at {}, {}, H.264 over {carrier}", self.shown, self.size);
         // It sets its own pace.
-        About { kind: SourceKind::Rtsp, text, size: Some(self.size), interval: None, live: true, reopen: true }
+        About { kind: SourceKind::Rtsp, text, size: Some(self.size), interval: None, shortfall: None, live: true, reopen: true }
     }
 
     fn next(&mut self, pool: &Pool) -> Result<Option<Planes>, Error> {

@@ -79,7 +79,7 @@ async fn whoever_joins_a_group_of_video_late_sees_every_picture_of_it() {
 
     // The recording: all of it, a part, and its key frames alone.
     let all = Ask::all(NAME).by(&ana);
-    let time = |sequence: usize| agent.camera.time.0 - celosia_tests::camera::INTERVAL.as_micros() as u64 * (12 - sequence as u64);
+    let time = |sequence: usize| agent.camera.time.0 - INTERVAL.as_micros() as u64 * (12 - sequence as u64);
     let part = wire::message::Span::Range { from: Micros(time(3)), to: Micros(time(6)) };
     for (what, ask, expected) in [
         ("all", all, (0..12).collect::<Vec<u64>>()),
