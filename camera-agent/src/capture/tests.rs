@@ -181,7 +181,8 @@ fn opening_may_take_longer_than_a_picture() {
             thread::sleep(Duration::from_millis(1000));
         }
         let script = vec![Act::Show(7), Act::Break].into_iter();
-        let about = About { kind: SourceKind::Rtsp, text: String::new(), size: None, interval: None, shortfall: None, live: false, reopen: true };
+        let about =
+            About { kind: SourceKind::Rtsp, text: String::new(), size: None, interval: None, shortfall: None, live: false, reopen: true };
         Ok(Box::new(Scripted { script, about }) as Box<dyn Source>)
     };
     let short = Duration::from_millis(1);
@@ -203,7 +204,15 @@ fn a_refused_password_is_not_tried_again_soon() {
         let opener = move || -> Result<Box<dyn Source>, Error> {
             match count.fetch_add(1, Ordering::SeqCst) {
                 0 => {
-                    let about = About { kind: SourceKind::Rtsp, text: String::new(), size: None, interval: None, shortfall: None, live: true, reopen: true };
+                    let about = About {
+                        kind: SourceKind::Rtsp,
+                        text: String::new(),
+                        size: None,
+                        interval: None,
+                        shortfall: None,
+                        live: true,
+                        reopen: true,
+                    };
                     Ok(Box::new(Scripted { script: vec![Act::Show(1), Act::Break].into_iter(), about }))
                 }
                 _ if lasting => Err(denied()),

@@ -22,7 +22,7 @@ struct Changing {
 impl Source for Changing {
     fn about(&self) -> About {
         let size = Size::new(320, 240).ok();
-        About { kind: SourceKind::Rtsp, text: "changing".to_owned(), size, interval: None, live: false, reopen: false }
+        About { kind: SourceKind::Rtsp, text: "changing".to_owned(), size, interval: None, shortfall: None, live: false, reopen: false }
     }
 
     fn next(&mut self, pool: &Pool) -> Result<Option<Planes>, capture::Error> {
@@ -70,8 +70,9 @@ fn seen_by_all(frames: &[Signed]) -> Vec<(Verified<SignedFrame>, Vec<u8>, usize)
 async fn run_through(behaviour: Behaviour, more: &str) -> Vec<Signed> {
     let dir = tempfile::tempdir().unwrap();
     let kept = Kept::default();
-    let agent = Agent::start(&config(&format!("{OPEN}{more}")), parts(&dir, changing(), behaviour, kept.clone()), Shutdown::new());
-    agent.await.unwrap().ended().await.unwrap();
+    let config = config(&format!("{OPEN}{more}"));
+    let agent = Agent::start(&config, parts(&dir, changing(), behaviour, kept.clone()), Shutdown::new()).await;
+    agent.unwrap().ended().await.unwrap();
     kept.lock().clone()
 }
 
