@@ -196,10 +196,10 @@ impl Watch {
         self.assessor.report(self.now())
     }
 
-    /// The newest verified frame: session number and sequence.
+    /// The frame before the newest group: what whoever watches again must see something newer than.
     #[must_use]
-    pub fn newest(&self) -> Option<(u64, u64)> {
-        self.assessor.newest()
+    pub fn before_newest_group(&self) -> Option<(u64, u64)> {
+        self.assessor.before_newest_group()
     }
 
     /// The next event; waits for it. After the end of a range there is none. May be dropped while it waits, and called again.

@@ -82,6 +82,8 @@ pub struct Assessor {
     first: Option<Place>,
     past: Past,
     newest: Option<(Place, Micros)>,
+    /// The newest key frame.
+    opened: Option<Place>,
     /// The group has no picture to go on from.
     skipping: bool,
     finished: bool,
@@ -106,6 +108,7 @@ impl Assessor {
             first: None,
             past: Past::new(),
             newest: None,
+            opened: None,
             skipping: false,
             finished: false,
             findings: Findings::new(),
@@ -197,10 +200,11 @@ impl Assessor {
         self.hold.first().map(|(_, held)| self.overdue_at(held))
     }
 
-    /// The newest verified frame: session number and sequence.
+    /// The frame before the newest group: session number and sequence. Whoever watches again begins at the key frame of a running group, so
+    /// only what is not newer than this was certainly seen before.
     #[must_use]
-    pub fn newest(&self) -> Option<(u64, u64)> {
-        self.newest.map(|(place, _)| place)
+    pub fn before_newest_group(&self) -> Option<(u64, u64)> {
+        self.opened.and_then(|(session, sequence)| Some((session, sequence.checked_sub(1)?)))
     }
 
     /// How many frames were delivered.
@@ -366,6 +370,9 @@ impl Assessor {
         self.first.get_or_insert(place);
         self.position = Some(Position { session, group: header.group, sequence, digest: frame.digest(), ended });
         self.newest = Some((place, header.captured_at));
+        if header.flags.key {
+            self.opened = Some(place);
+        }
         self.past.push(place, frame.digest(), before);
         self.records.used(&frame, now.monotonic);
         if ended {

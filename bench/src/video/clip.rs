@@ -25,8 +25,10 @@ const DARK: i16 = 40;
 /// Pictures from one cut to the next in the hard clip.
 const CUT: u64 = 30;
 
-/// Each face's width in pixels of a picture of 720 rows, and where it is at a time in seconds: fractions of width and height.
-const FACES: [(f32, fn(f32) -> (f32, f32)); 3] = [
+/// A face's width in pixels of a picture of 720 rows, and where it is at a time in seconds: fractions of width and height.
+type Walk = (f32, fn(f32) -> (f32, f32));
+
+const FACES: [Walk; 3] = [
     (100.0, |t| (0.08 + 0.06 * t, 0.17 + 0.04 * (2.0 * t).sin())),
     (72.0, |t| (0.55 - 0.04 * t, 0.56 + 0.03 * (3.0 * t).cos())),
     (80.0, |t| (0.75 + 0.1 * (1.3 * t).sin(), 0.12 + 0.05 * t.sin())),
@@ -65,7 +67,7 @@ impl Clip {
     pub fn faces(&self, number: u64) -> Vec<Area> {
         let seconds = self.scene_of(number) * self.interval.as_secs_f32();
         let (width, height) = (f32::from(self.size.width()), f32::from(self.size.height()));
-        let place = |(face, (_, way)): (&Planes, &(f32, fn(f32) -> (f32, f32)))| {
+        let place = |(face, (_, way)): (&Planes, &Walk)| {
             let ((x, y), size) = (way(seconds % 8.0), face.size());
             // In pixel pairs, so that chroma falls together.
             let even = |value: f32| (value / 2.0).round() * 2.0;
@@ -111,7 +113,7 @@ fn scene(size: Size, enlarged: f32) -> anyhow::Result<(Vec<u8>, usize)> {
     let side = |pixels: u32| ((pixels as f32 * enlarged) as u32).max(8);
     let (width, height) = (side(photograph.width()), side(photograph.height()));
     let photograph = image::imageops::resize(&photograph, width, height, image::imageops::FilterType::Lanczos3);
-    let mirrored = |at: u32, length: u32| if at / length % 2 == 0 { at % length } else { length - 1 - at % length };
+    let mirrored = |at: u32, length: u32| if (at / length).is_multiple_of(2) { at % length } else { length - 1 - at % length };
     // One way around is the photograph and its mirror image; the picture sees beyond.
     let around = 2 * width * u32::from(size.width()).div_ceil(2 * width);
     let columns = 2 * around;

@@ -43,7 +43,7 @@ pub(super) fn listed() -> Result<Vec<Listed>, capture::Error> {
         let _ = tell.send(webcam::list());
     };
     thread::Builder::new().name("list cameras".into()).spawn(ask).map_err(capture::Error::Thread)?;
-    told.recv_timeout(PATIENCE).unwrap_or_else(|_| Err(capture::Error::Silent(PATIENCE)))
+    told.recv_timeout(PATIENCE).unwrap_or(Err(capture::Error::Silent(PATIENCE)))
 }
 
 /// Tells about each of them; the source itself is looked at elsewhere.

@@ -145,6 +145,7 @@ async fn one_connection_watches_several_cameras_and_stops_watching() {
             other => assert!(!matches!(other, Message::Refused(_)), "{other:?}"),
         }
     }
+    eventually("both are live", || relay.parts.counters.frames_live.get() == 4).await;
     // The number is free again.
     viewer.say(&Message::Subscribe(live("front-door"))).await;
     assert_eq!(viewer.sequences(1).await, [1]);

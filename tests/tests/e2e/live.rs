@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use camera_agent::config::Codec;
+use camera_agent::config::{Codec, Encode};
 use camera_agent::detect::Model;
 use camera_agent::detect::centerface::CenterFace;
 use celosia_tests::audience::{Ask, Shown};
@@ -51,7 +51,7 @@ async fn real_faces(codec: Codec) {
     world.authorize(NAME, "ana", &ana, &["face"]);
     let detector: Arc<dyn Model> = Arc::new(CenterFace::default());
     let setup = world.agent(NAME, &stage, Some(detector)).await;
-    let agent = setup.with(|setup| setup.config.encode.codec = codec).start().await;
+    let agent = setup.with(|setup| setup.config.encode = Encode { codec, bitrate: 10_000, ..setup.config.encode }).start().await;
 
     let mut public = world.watch_when_live(Ask::live(NAME)).await;
     let mut unlocked = world.watch(Ask::live(NAME).by(&ana)).await;
@@ -75,7 +75,9 @@ async fn real_faces(codec: Codec) {
     for (shown, source, regions) in with_source(&stage, &unlocked.shown) {
         assert_eq!(shown.lifted, regions.len());
         let (there, here) = (inside(&source, &regions), inside(&shown.picture, &regions));
-        assert!(psnr(&there, &here) >= 35.0, "{:?}: {} dB", shown.place, psnr(&there, &here));
+        // Video saves most in a key frame after a cut, which every picture of this slow camera nearly is.
+        let least = if codec == Codec::Jpeg { 35.0 } else { 31.0 };
+        assert!(psnr(&there, &here) >= least, "{:?}: {} dB", shown.place, psnr(&there, &here));
         // The control: what is unlocked is all there.
         for region in &regions {
             assert!(correlation(&source.part(*region), &shown.picture.part(*region)) > 0.9, "{:?}", shown.place);

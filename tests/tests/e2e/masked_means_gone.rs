@@ -123,7 +123,9 @@ fn control_without_a_mask_it_is_everywhere_in_single_pictures() {
 
 fn is_everywhere(codec: &str) {
     let run = run(false, codec);
-    assert!(!run.planted.traces(&run.received).is_empty(), "in what the relay received");
+    let scores =
+        || celosia_tests::search::pictures(&run.received).iter().map(|(_, picture)| run.planted.score(picture)).collect::<Vec<_>>();
+    assert!(!run.planted.traces(&run.received).is_empty(), "in what the relay received: {:?}", scores());
     let found = run.traces(&["relay", "public"]);
     let in_folder = |part: &str| found.iter().any(|(file, _)| file.to_string_lossy().contains(part));
     for place in ["relay/archive", "public/snapshot.png", "public/agent.jpg", "public/frames/", "public/frames.y4m", "public/replay/"] {

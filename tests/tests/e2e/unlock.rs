@@ -127,6 +127,8 @@ async fn one_label_opens_one_label() {
         for shown in audience.shown.iter().filter(|shown| open(shown)) {
             let source = stage.luma(celosia_tests::source::number(&shown.picture).unwrap());
             for (what, rect, sees) in [("the face", face, sees_face), ("the till", area, sees_till)] {
+                // Video smooths a few pixels across a mask's edge, with what is visible outside.
+                let rect = Rect { x: rect.x + 8, y: rect.y + 8, w: rect.w - 16, h: rect.h - 16 };
                 let alike = correlation(&source.part(rect), &shown.picture.part(rect));
                 assert!(if sees { alike > 0.9 } else { alike.abs() < 0.1 }, "{who} and {what}: {alike}");
             }

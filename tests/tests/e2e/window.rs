@@ -150,7 +150,8 @@ fn keys_lift_and_lower_the_masks() {
         pngs.find(|file| file.to_string_lossy().ends_with("-unlocked.png") == unlocked)
     };
     let masked = saved(false).unwrap();
-    assert_eq!(correlation(&Luma::open(&masked).part(TILL), &texture().part(Rect { x: 16, y: 8, ..TILL })), 0.0);
+    // Video smooths a few pixels across a mask's edge, with what is visible outside.
+    assert!(correlation(&Luma::open(&masked).part(TILL), &texture().part(Rect { x: 16, y: 8, ..TILL })).abs() < 0.1);
     key("space");
     scene.until(&window, "all lifted", |seen| looks_like(seen, TILL) && looks_like(seen, DOOR));
     key("s");

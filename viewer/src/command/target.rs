@@ -149,10 +149,10 @@ pub(super) async fn subscribe(
 
 /// Ends a subscription and remembers how far it was seen live.
 pub(super) async fn close(watch: Watch, live: bool, home: &Home) -> Result<(), Error> {
-    let (id, newest, report) = (watch.camera().id, watch.newest(), watch.report());
+    let (id, seen, report) = (watch.camera().id, watch.before_newest_group(), watch.report());
     watch.close().await;
-    match newest {
-        Some(newest) if live && report.verdict > Verdict::NotLive => home.remember(id, newest),
+    match seen {
+        Some(seen) if live && report.verdict > Verdict::NotLive => home.remember(id, seen),
         _ => Ok(()),
     }
 }

@@ -52,7 +52,7 @@ impl Address {
         }
         let rest = self.0.to_ascii_lowercase();
         let named = |name: &&str| rest.split(name).skip(1).any(|value| value.starts_with(|c: char| !matches!(c, '&' | '_' | '/' | '#')));
-        if !url.username().is_empty() || url.password().is_some() || PASSWORDS.iter().any(|name| named(&name)) {
+        if !url.username().is_empty() || url.password().is_some() || PASSWORDS.iter().any(named) {
             return Err(BadAddress::Password);
         }
         if url.host_str().is_none_or(str::is_empty) { Err(BadAddress::NoUrl) } else { Ok(url) }

@@ -68,7 +68,7 @@ impl Eye {
 
     /// The luma of the next picture, and its size.
     fn luma(&mut self, unit: &[u8]) -> (Vec<u8>, usize, usize) {
-        let picture = self.0.decode(unit).unwrap().expect("a picture for each access unit");
+        let picture = self.0.decode(unit).unwrap().unwrap();
         let (width, height) = picture.dimensions();
         let rows = picture.y().chunks(picture.strides().0).take(height);
         (rows.flat_map(|row| row[..width].to_vec()).collect(), width, height)
@@ -76,6 +76,7 @@ impl Eye {
 }
 
 /// A sealed layer, read as the parent module describes it: places, canvas in blocks, and the access unit.
+#[allow(clippy::type_complexity)] // Places, columns and rows, and the rest.
 fn read(plaintext: &[u8]) -> (Vec<(usize, usize)>, (usize, usize), &[u8]) {
     let count = usize::from(plaintext[0]);
     if count == 0 {
@@ -358,7 +359,7 @@ fn a_hard_clip_stays_within_one_and_a_half_times_the_bitrate() {
             random ^= random >> 7;
             random ^= random << 17;
             let (x, y) = (index as u32 % 640 + shake, index as u32 / 640 + shake);
-            let scene = (x / 8 * (number / 30 + 3) ^ y / 8 * 7) & 0x7f;
+            let scene = ((x / 8 * (number / 30 + 3)) ^ (y / 8 * 7)) & 0x7f;
             *sample = (40 + scene + (random >> 40) as u32 % strength) as u8;
         }
         planes
