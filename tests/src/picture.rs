@@ -46,6 +46,13 @@ impl Luma {
         Self { width, height, samples: vec![grey; width * height] }
     }
 
+    /// Whether it is one grey, but for the few levels that a codec is off: nothing can be made out in it.
+    #[must_use]
+    pub fn is_flat(&self) -> bool {
+        let (darkest, brightest) = self.samples.iter().fold((u8::MAX, 0), |(low, high), sample| (low.min(*sample), high.max(*sample)));
+        brightest.saturating_sub(darkest) < 6
+    }
+
     /// The first plane of I420.
     #[must_use]
     pub fn of_i420(width: usize, height: usize, samples: &[u8]) -> Self {

@@ -145,9 +145,13 @@ fn video(bytes: &[u8]) -> Vec<(usize, Luma)> {
         let begin = offset + at;
         let end = position(&bytes[begin + 3..], &[0, 0, 1]).map_or(bytes.len(), |next| begin + 3 + next);
         offset = begin + 3;
-        // Parameter sets and slices. Whatever else these bytes were, the library finds nothing in it.
-        if !bytes.get(begin + 3).is_some_and(|header| [1, 5, 7, 8].contains(&(header & 0x1f))) {
+        // Parameter sets and slices, as encoders begin them. Each stream begins anew, so that nothing else that these bytes were spoils it.
+        let header = bytes.get(begin + 3).copied().unwrap_or_default();
+        if ![0x67, 0x68, 0x65, 0x61, 0x41, 0x01].contains(&header) {
             continue;
+        }
+        if header == 0x67 {
+            decoder = openh264::decoder::Decoder::new().unwrap();
         }
         let Ok(Some(picture)) = decoder.decode(&bytes[begin..end]) else { continue };
         let ((width, height), stride) = (picture.dimensions(), picture.strides().0);

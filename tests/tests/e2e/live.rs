@@ -69,7 +69,7 @@ async fn real_faces(codec: Codec) {
             let region = Rect { x: region.x + 8, y: region.y + 8, w: region.w - 16, h: region.h - 16 };
             let (there, here) = (source.part(region), shown.picture.part(region));
             let alike = correlation(&there, &here);
-            assert!(alike.abs() < 0.1, "something of the face is there: {alike} in {region:?} of {:?}", shown.place);
+            assert!(alike.abs() < 0.1 || here.is_flat(), "something of the face is there: {alike} in {region:?} of {:?}", shown.place);
         }
     }
     for (shown, source, regions) in with_source(&stage, &unlocked.shown) {

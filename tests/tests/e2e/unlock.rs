@@ -130,7 +130,8 @@ async fn one_label_opens_one_label() {
                 // Video smooths a few pixels across a mask's edge, with what is visible outside.
                 let rect = Rect { x: rect.x + 8, y: rect.y + 8, w: rect.w - 16, h: rect.h - 16 };
                 let alike = correlation(&source.part(rect), &shown.picture.part(rect));
-                assert!(if sees { alike > 0.9 } else { alike.abs() < 0.1 }, "{who} and {what}: {alike}");
+                let hidden = || alike.abs() < 0.1 || shown.picture.part(rect).is_flat();
+                assert!(if sees { alike > 0.9 } else { hidden() }, "{who} and {what}: {alike}");
             }
             if person.is_some() && !sees_face {
                 let closed: Vec<_> = shown.opened.closed.iter().map(|(_, why)| why.to_string()).collect();
