@@ -256,11 +256,7 @@ impl Watch {
             }
             Message::Refused(refused) => return Err(refusal(&refused.text, refused.reason)),
             Message::Receipt { .. } | Message::AuditHead { .. } => {}
-            Message::Hello(_)
-            | Message::Publish { .. }
-            | Message::Subscribe(_)
-            | Message::Unsubscribe { .. }
-            | Message::DurableAck { .. } => {
+            Message::Hello(_) | Message::Publish { .. } | Message::Subscribe(_) | Message::Unsubscribe { .. } | Message::DurableAck(_) => {
                 return Err(Error::new(Code::Data, format!("the relay sent “{}” out of turn", message.name())));
             }
         }

@@ -32,7 +32,8 @@ const MAX_HEAD: usize = 1024;
 pub enum Message {
     /// The first message in both directions.
     Hello(Hello),
-    /// An agent is about to send its camera's frames.
+    /// An agent is about to send its camera's frames: live ones under the first such number of a connection, earlier ones under the second,
+    /// which go to the archive alone.
     Publish {
         /// Chosen by the agent.
         subscription: u32,
@@ -66,15 +67,8 @@ pub enum Message {
     },
     /// Frames that will not come.
     Gap(Gap),
-    /// Everything of a session up to a sequence is durable.
-    DurableAck {
-        /// Which.
-        subscription: u32,
-        /// Of which session.
-        session: u64,
-        /// The last durable sequence.
-        sequence: u64,
-    },
+    /// Frames of an agent's that the relay has on disk.
+    DurableAck(DurableAck),
     /// A closed segment's receipt.
     Receipt {
         /// Which.
@@ -107,6 +101,20 @@ pub struct Grants {
     pub list: GrantList,
     /// From an agent all of them; to a viewer only its own.
     pub grants: Vec<Grant>,
+}
+
+/// Frames of an agent's that the relay has on disk: every one of that session from the first to the last of these sequences. One message
+/// names no frame that is not held, so gaps and groups that come late take a message of their own.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct DurableAck {
+    /// Which subscription: that of the live frames, however they came.
+    pub subscription: u32,
+    /// Of which session.
+    pub session: u64,
+    /// The first durable sequence.
+    pub first: u64,
+    /// The last durable sequence.
+    pub last: u64,
 }
 
 /// Frames that will not come.
@@ -201,9 +209,9 @@ impl Message {
                 put_numbers(&mut out, &[gap.session, gap.first, gap.last]);
                 out.push(gap.cause as u8);
             }
-            Self::DurableAck { subscription, session, sequence } => {
-                put_numbered(&mut out, Self::DURABLE_ACK, *subscription);
-                put_numbers(&mut out, &[*session, *sequence]);
+            Self::DurableAck(ack) => {
+                put_numbered(&mut out, Self::DURABLE_ACK, ack.subscription);
+                put_numbers(&mut out, &[ack.session, ack.first, ack.last]);
             }
             Self::Receipt { subscription, receipt } => {
                 put_numbered(&mut out, Self::RECEIPT, *subscription);
@@ -252,11 +260,7 @@ impl Message {
                 return Ok(Self::Frame { subscription, session, frame: reader.rest() });
             }
             Self::GAP => Self::Gap(read_gap(&mut reader)?),
-            Self::DURABLE_ACK => Self::DurableAck {
-                subscription: read_subscription(&mut reader)?,
-                session: reader.u64("session")?,
-                sequence: reader.u64("sequence")?,
-            },
+            Self::DURABLE_ACK => Self::DurableAck(read_durable_ack(&mut reader)?),
             Self::RECEIPT => {
                 let subscription = read_subscription(&mut reader)?;
                 return Ok(Self::Receipt { subscription, receipt: SignedReceipt::decode(reader.rest())? });
@@ -288,7 +292,7 @@ impl Message {
             Self::Grants(_) => "grants",
             Self::Frame { .. } => "frame",
             Self::Gap(_) => "gap",
-            Self::DurableAck { .. } => "durable-ack",
+            Self::DurableAck(_) => "durable-ack",
             Self::Receipt { .. } => "receipt",
             Self::EndOfRange { .. } => "end-of-range",
             Self::Refused(_) => "refused",
@@ -316,6 +320,17 @@ fn read_name(reader: &mut Reader) -> Result<Name, Malformed> {
     const FIELD: &str = "camera name";
     let bytes = reader.short(FIELD, 32)?;
     std::str::from_utf8(&bytes).ok().and_then(|text| text.parse().ok()).ok_or(Malformed::new(FIELD, Problem::Text))
+}
+
+fn read_durable_ack(reader: &mut Reader) -> Result<DurableAck, Malformed> {
+    const FIELD: &str = "durable ack";
+    let ack = DurableAck {
+        subscription: read_subscription(reader)?,
+        session: reader.u64(FIELD)?,
+        first: reader.u64(FIELD)?,
+        last: reader.u64(FIELD)?,
+    };
+    if ack.first > ack.last { Err(Malformed::new(FIELD, Problem::Contradiction)) } else { Ok(ack) }
 }
 
 fn read_gap(reader: &mut Reader) -> Result<Gap, Malformed> {

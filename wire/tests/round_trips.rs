@@ -17,7 +17,7 @@ use wire::frame::{DetectorState, Frame, LayerKind};
 use wire::grants::{Grant, GrantList};
 use wire::id::{CameraId, Digest, Fingerprint, Micros, Name, SessionId, ViewerKeys};
 use wire::label::{Label, LabelName, Labels};
-use wire::message::{self, Gap, GapCause, Hello, Layers, Message, Reason, Span, Subscribe};
+use wire::message::{self, DurableAck, Gap, GapCause, Hello, Layers, Message, Reason, Span, Subscribe};
 use wire::receipt::{Receipt, SignedReceipt};
 use wire::region::{Region, overlap};
 use wire::sign::{Draft, SessionSigner, SignedRecord, Start};
@@ -238,7 +238,9 @@ fn message() -> impl Strategy<Value = Message> {
             let cause = if slow { GapCause::Slow } else { GapCause::Missing };
             Message::Gap(Gap { subscription, session, first: a.min(b), last: a.max(b), cause })
         }),
-        any::<(u32, u64, u64)>().prop_map(|(subscription, session, sequence)| Message::DurableAck { subscription, session, sequence }),
+        any::<(u32, u64, u64, u64)>().prop_map(|(subscription, session, a, b)| {
+            Message::DurableAck(DurableAck { subscription, session, first: a.min(b), last: a.max(b) })
+        }),
         (any::<(u32, u64, u64, u64)>(), digest(), any::<[u8; 32]>()).prop_map(|((subscription, segment, leaves, at), head, camera)| {
             let receipt = Receipt { camera: CameraId(camera), segment, leaves, head, received_at: Micros(at) };
             Message::Receipt { subscription, receipt: SignedReceipt { receipt, signature: [9; 64] } }

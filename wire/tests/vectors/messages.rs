@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wire::id::{Digest, Micros, SessionId};
-use wire::message::{Camera, Gap, GapCause, Grants, Hello, Layers, Message, Reason, Refused, Span, Subscribe};
+use wire::message::{Camera, DurableAck, Gap, GapCause, Grants, Hello, Layers, Message, Reason, Refused, Span, Subscribe};
 
 use super::{Hex, Vectors, camera, check_malformed, frames, hex, malformed, read, receipts, records, with};
 
@@ -44,7 +44,8 @@ pub fn every_kind() -> Vec<(&'static str, Message)> {
         ("frame", Message::Frame { subscription: 1, session: 7, frame }),
         ("gap, too slow", Message::Gap(Gap { subscription: 1, session: 7, first: 10, last: 39, cause: GapCause::Slow })),
         ("gap, one frame missing", Message::Gap(Gap { subscription: 1, session: 7, first: 10, last: 10, cause: GapCause::Missing })),
-        ("durable ack", Message::DurableAck { subscription: 1, session: 7, sequence: 41 }),
+        ("durable ack", Message::DurableAck(DurableAck { subscription: 1, session: 7, first: 12, last: 41 })),
+        ("durable ack, one frame", Message::DurableAck(DurableAck { subscription: 1, session: 7, first: 41, last: 41 })),
         ("receipt", Message::Receipt { subscription: 1, receipt: receipts::receipt() }),
         ("end of range", Message::EndOfRange { subscription: 2 }),
         ("refused", Message::Refused(Refused { subscription: 1, reason: Reason::UnknownCamera, text: "no camera “front-dor”".into() })),
@@ -126,7 +127,13 @@ pub fn made() -> Vectors<Said> {
             malformed("gap, first behind last", changed("gap, one frame missing", &|bytes| bytes[20] = 11), "gap", "contradiction"),
             malformed("gap, cause 0", changed("gap, too slow", &|bytes| bytes[29] = 0), "gap", "unknown"),
             malformed("gap, cause 3", changed("gap, too slow", &|bytes| bytes[29] = 3), "gap", "unknown"),
-            malformed("durable ack, cut", &bytes("durable ack")[..20], "sequence", "truncated"),
+            malformed("durable ack, cut", &bytes("durable ack")[..28], "durable ack", "truncated"),
+            malformed(
+                "durable ack, first behind last",
+                changed("durable ack, one frame", &|bytes| bytes[20] = 42),
+                "durable ack",
+                "contradiction",
+            ),
             malformed("receipt, cut", &bytes("receipt")[..100], "receipt", "truncated"),
             malformed("end of range, one byte more", changed("end of range", &|bytes| bytes.push(0)), "message", "trailing"),
             malformed("refused, reason 0", at("refused", 6, 0), "reason", "unknown"),
