@@ -44,9 +44,12 @@ impl Publisher {
             Role::Relay => {
                 let (control, mut answers) = announce(&connection, &camera).await?;
                 tasks.spawn(async move {
-                    match stream::read(&mut answers, MAX_CONTROL).await?.map(Message::decode).transpose()? {
-                        Some(Message::Refused(refused)) => bail!("the relay refuses the agent: {}", refused.text),
-                        _ => bail!("the relay left the agent"),
+                    loop {
+                        match stream::read(&mut answers, MAX_CONTROL).await?.map(Message::decode).transpose()? {
+                            Some(Message::DurableAck(_)) => {}
+                            Some(Message::Refused(refused)) => bail!("the relay refuses the agent: {}", refused.text),
+                            _ => bail!("the relay left the agent"),
+                        }
                     }
                 });
                 Some(control)
@@ -82,7 +85,7 @@ async fn announce(connection: &Connection, camera: &Camera) -> anyhow::Result<(S
         bail!("the relay does not greet the agent");
     }
     let record = Message::Record { subscription: SUBSCRIPTION, record: camera.record().clone() };
-    for message in [Message::Publish { subscription: SUBSCRIPTION }, record] {
+    for message in [Message::Publish { subscription: SUBSCRIPTION, backfill: 0 }, record] {
         stream::write(&mut control, &[], message.encode()).await?;
     }
     Ok((control, answers))

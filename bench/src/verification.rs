@@ -11,6 +11,7 @@ use ed25519_dalek::{Signature, SigningKey, VerifyingKey};
 use relay_server::counters::Counters;
 use relay_server::hub::Hub;
 use relay_server::roster;
+use relay_server::verify::camera::Way;
 use relay_server::verify::{Cameras, Epoch, Full, Store};
 use sha2::{Digest as _, Sha256};
 use wire::frame::{Frame, SignedFrame};
@@ -118,7 +119,7 @@ impl Stream {
                     (group.next(frame)?, previous)
                 }
             };
-            camera.frame(verified, previous, &epoch)?;
+            camera.frame(verified, previous, &epoch, Way::Live)?;
         }
         let took = begun.elapsed();
         let live = counters.frames_live.get();

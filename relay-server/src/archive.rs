@@ -61,6 +61,7 @@ use wire::message;
 use wire::verify::{Record, Verified};
 
 use crate::clock::Clock;
+use crate::verify::Tidings;
 
 use counters::Counters;
 use desk::{Numbers, Tools};
@@ -179,6 +180,14 @@ impl Archive {
     /// renewed.
     pub fn store_camera(&self, camera: CameraId, message: message::Camera) {
         lock(&self.shelf_or_new(camera).papers).set_camera(message);
+    }
+
+    /// Whom to tell what of a camera's frames is on disk, what cannot be, and when nothing is.
+    pub fn tell_camera(&self, camera: CameraId, tidings: Arc<Tidings>) {
+        self.shelf_or_new(camera).tell(Arc::clone(&tidings));
+        if let Some(problem) = self.problem() {
+            tidings.problem(Some(problem));
+        }
     }
 
     /// Keeps an epoch's record and grants for the frames under it. They are on disk before the first of these frames is written.

@@ -30,7 +30,7 @@ impl EvilAgent {
     pub async fn connect(relay: &Relay, root: RootFingerprint, identity: &Identity, camera: Camera) -> Self {
         match Self::greet(relay, root, identity, camera).await {
             Ok(mut agent) => {
-                agent.say(&Message::Publish { subscription: SUBSCRIPTION }).await;
+                agent.say(&Message::Publish { subscription: SUBSCRIPTION, backfill: 0 }).await;
                 agent
             }
             Err(other) => panic!("the relay does not greet: {other:?}"),

@@ -32,11 +32,12 @@ const MAX_HEAD: usize = 1024;
 pub enum Message {
     /// The first message in both directions.
     Hello(Hello),
-    /// An agent is about to send its camera's frames: live ones under the first such number of a connection, earlier ones under the second,
-    /// which go to the archive alone.
+    /// An agent is about to send its camera's frames.
     Publish {
-        /// Chosen by the agent.
+        /// Of live frames. Chosen by the agent.
         subscription: u32,
+        /// Of earlier ones, which go to the archive and never to live viewers; 0: there will be none.
+        backfill: u32,
     },
     /// A viewer wants a camera.
     Subscribe(Subscribe),
@@ -107,7 +108,7 @@ pub struct Grants {
 /// names no frame that is not held, so gaps and groups that come late take a message of their own.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct DurableAck {
-    /// Which subscription: that of the live frames, however they came.
+    /// Which subscription: that of live frames, however they came.
     pub subscription: u32,
     /// Of which session.
     pub session: u64,
@@ -179,7 +180,10 @@ impl Message {
                 out.push(Self::HELLO);
                 hello.write(&mut out);
             }
-            Self::Publish { subscription } => put_numbered(&mut out, Self::PUBLISH, *subscription),
+            Self::Publish { subscription, backfill } => {
+                put_numbered(&mut out, Self::PUBLISH, *subscription);
+                out.extend_from_slice(&backfill.to_be_bytes());
+            }
             Self::Subscribe(subscribe) => {
                 put_numbered(&mut out, Self::SUBSCRIBE, subscribe.subscription);
                 subscribe.write(&mut out);
@@ -238,7 +242,7 @@ impl Message {
         let mut reader = Reader::new(bytes);
         let message = match reader.u8("message kind")? {
             Self::HELLO => Self::Hello(Hello::read(&mut reader)?),
-            Self::PUBLISH => Self::Publish { subscription: read_subscription(&mut reader)? },
+            Self::PUBLISH => Self::Publish { subscription: read_subscription(&mut reader)?, backfill: read_subscription(&mut reader)? },
             Self::SUBSCRIBE => Self::Subscribe(Subscribe::read(read_subscription(&mut reader)?, &mut reader)?),
             Self::UNSUBSCRIBE => Self::Unsubscribe { subscription: read_subscription(&mut reader)? },
             Self::CAMERA => Self::Camera(Camera::read(read_subscription(&mut reader)?, &mut reader)?),

@@ -215,7 +215,7 @@ fn message() -> impl Strategy<Value = Message> {
     prop_oneof![
         (any::<u8>(), prop::option::of(vec(any::<u8>(), 1..=64)), prop::option::of(fingerprint()))
             .prop_map(|(version, ticket, fingerprint)| { Message::Hello(Hello { version, ticket: ticket.map(Bytes::from), fingerprint }) }),
-        any::<u32>().prop_map(|subscription| Message::Publish { subscription }),
+        any::<(u32, u32)>().prop_map(|(subscription, backfill)| Message::Publish { subscription, backfill }),
         any::<u32>().prop_map(|subscription| Message::Unsubscribe { subscription }),
         any::<u32>().prop_map(|subscription| Message::EndOfRange { subscription }),
         (any::<u32>(), name(), any::<bool>(), span, any::<u16>(), any::<bool>()).prop_map(

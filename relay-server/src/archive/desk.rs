@@ -105,17 +105,25 @@ pub(super) struct Desk {
     stretches: Stretches,
     /// The greatest place held.
     highest: Option<Place>,
+    /// Frames that came again and are held: told durable when everything is.
+    again: Vec<Run>,
 }
 
 impl Desk {
     pub(super) fn new(shelf: Arc<Shelf>, config: &Config) -> Self {
         let highest = highest(&shelf);
         let budget = Budget::new(BURST, config.turns_per_second);
-        Self { shelf, lanes: Vec::new(), groups: Groups::default(), budget, stretches: Stretches::default(), highest }
+        Self { shelf, lanes: Vec::new(), groups: Groups::default(), budget, stretches: Stretches::default(), highest, again: Vec::new() }
     }
 
-    pub(super) fn has_open(&self) -> bool {
-        !self.lanes.is_empty()
+    /// Whether something is to be done or told in time.
+    pub(super) fn is_busy(&self) -> bool {
+        !self.lanes.is_empty() || !self.again.is_empty()
+    }
+
+    /// How many files are not wholly on disk.
+    pub(super) fn unsynced(&self) -> usize {
+        self.lanes.iter().filter(|lane| !lane.is_synced()).count()
     }
 
     /// Stores a frame. Segments that are closed on the way go to `closed`, whatever comes of the frame.
@@ -147,10 +155,16 @@ impl Desk {
             Held::Same => {
                 self.groups.held(frame);
                 add(&tools.counters.repeated, 1);
+                if !self.again.last_mut().is_some_and(|last| last.join(Run::at(place))) {
+                    self.again.push(Run::at(place));
+                }
                 return Ok(());
             }
             Held::Forked => {
                 tracing::warn!(camera = %self.shelf.camera, session = place.session, sequence = place.sequence, "the camera signed another frame with the place of one that is held");
+                if let Some(tidings) = self.shelf.tidings() {
+                    tidings.forked(place);
+                }
                 return Err(Trouble::Refused(NotStored::Forked));
             }
             Held::No | Held::Perhaps => {}
@@ -303,10 +317,15 @@ impl Desk {
         Ok(())
     }
 
+    /// Notes frames as durable, and tells so: they were synced before, never after.
     fn durable(&self, runs: Vec<Run>) {
+        let tidings = self.shelf.tidings();
         let mut view = lock(&self.shelf.view);
         for run in runs {
             view.durable(run);
+            if let Some(tidings) = &tidings {
+                tidings.durable(run);
+            }
         }
     }
 
@@ -334,7 +353,23 @@ impl Desk {
                 self.durable(durable);
             }
         }
+        self.tell_again();
         Ok(())
+    }
+
+    /// Everything that was flushed is on disk: the whole disk was synced.
+    pub(super) fn synced(&mut self) {
+        for at in 0..self.lanes.len() {
+            let durable = self.lanes.get_mut(at).map(Lane::synced).unwrap_or_default();
+            self.durable(durable);
+        }
+        self.tell_again();
+    }
+
+    /// What came again is on disk too.
+    fn tell_again(&mut self) {
+        let again = std::mem::take(&mut self.again);
+        self.durable(again);
     }
 
     /// Closes the segments that are `age` old, and gives when the next one will be.
@@ -353,6 +388,7 @@ impl Desk {
     /// Gives up every open segment after the disk failed: what was not synced counts as lost, because after a failed sync nobody knows.
     pub(super) fn abandon(&mut self, tools: &Tools) -> Vec<Abandoned> {
         self.groups.clear();
+        self.again.clear();
         let mut view = lock(&self.shelf.view);
         view.recent.clear();
         let mut abandoned = Vec::new();

@@ -3,7 +3,7 @@
 
 use std::fs;
 use std::io::{self, Write as _};
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
+use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::Path;
 
 /// A disk. What it did is certain to outlast a power cut only once it was synced.
@@ -31,6 +31,13 @@ pub trait Disk: Send + Sync {
     /// # Errors
     /// As the operating system says.
     fn sync_folder(&self, folder: &Path) -> io::Result<()>;
+
+    /// Makes durable everything that was appended to any file on the folder's file system: one wait, however many files there are.
+    /// `false` where that cannot be relied on.
+    ///
+    /// # Errors
+    /// As for [`File::sync`].
+    fn sync_all(&self, folder: &Path) -> io::Result<bool>;
 }
 
 /// An open file.
@@ -78,6 +85,32 @@ impl Disk for System {
     fn sync_folder(&self, folder: &Path) -> io::Result<()> {
         fs::File::open(folder)?.sync_all()
     }
+
+    fn sync_all(&self, folder: &Path) -> io::Result<bool> {
+        if !tells_of_lost_writes() || is_divided(folder)? {
+            return Ok(false);
+        }
+        rustix::fs::syncfs(fs::File::open(folder)?)?;
+        Ok(true)
+    }
+}
+
+/// Before Linux 5.8 `syncfs` kept silent about writes that failed.
+fn tells_of_lost_writes() -> bool {
+    let release = fs::read_to_string("/proc/sys/kernel/osrelease").unwrap_or_default();
+    let mut numbers = release.split(|c: char| !c.is_ascii_digit()).map_while(|number| number.parse::<u32>().ok());
+    (numbers.next(), numbers.next()) >= (Some(5), Some(8))
+}
+
+/// Whether a folder in it lies on another file system.
+fn is_divided(folder: &Path) -> io::Result<bool> {
+    let device = fs::metadata(folder)?.dev();
+    for entry in fs::read_dir(folder)? {
+        if fs::metadata(entry?.path())?.dev() != device {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 impl File for fs::File {

@@ -223,6 +223,13 @@ impl Lane {
         Ok(std::mem::take(&mut self.unsynced))
     }
 
+    /// Everything that was flushed is on disk. Gives the frames that newly are.
+    pub(super) fn synced(&mut self) -> Vec<Run> {
+        self.synced = self.flushed;
+        // What is still in memory is not: nothing is, right after a flush.
+        if self.buffer.is_empty() { std::mem::take(&mut self.unsynced) } else { Vec::new() }
+    }
+
     /// How it looks to readers; only right after a flush. `None` while it has no frame.
     pub(super) fn view(&self, now: Micros) -> Option<Open> {
         let segment = self.contents.segment(&self.name, self.flushed, now)?;

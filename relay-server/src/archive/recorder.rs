@@ -11,7 +11,7 @@ use super::Archive;
 use super::range::{Asked, Cause, Item};
 use super::segment::HELD;
 use crate::serve::{self, History, Reader, Recorded, Unreadable};
-use crate::verify::{Epoch, Full, Store};
+use crate::verify::{Epoch, Full, Store, Tidings};
 
 impl Store for Archive {
     fn camera(&self, camera: CameraId, introduction: message::Camera) {
@@ -29,6 +29,10 @@ impl Store for Archive {
 
     fn frame(&self, frame: &Arc<Verified<SignedFrame>>) -> Result<(), Full> {
         self.store_frame(Arc::clone(frame)).map_err(|_| Full)
+    }
+
+    fn tell(&self, camera: CameraId, tidings: Arc<Tidings>) {
+        self.tell_camera(camera, tidings);
     }
 }
 

@@ -21,7 +21,8 @@ pub struct Config {
     pub segment_bytes: u64,
     /// How many frames it may have: their digests are kept in memory while it is open, 48 bytes each.
     pub segment_frames: u64,
-    /// How often files are synced: how old a frame is at most when it is on disk for certain (if the disk keeps up).
+    /// How often files are synced: how old a frame is at most when it is on disk for certain, and its agent is told so (if the disk keeps
+    /// up).
     pub sync_interval: Duration,
     /// How often frames are handed to the operating system, so that readers see them.
     pub flush_interval: Duration,
@@ -49,7 +50,7 @@ impl Config {
             segment_age: Duration::from_secs(60),
             segment_bytes: SEGMENT_BYTES.min(least / 8).max(1 << 20),
             segment_frames: 1 << 14,
-            sync_interval: Duration::from_secs(1),
+            sync_interval: Duration::from_millis(500),
             flush_interval: Duration::from_millis(100),
             queue_frames: 4096,
             queue_bytes: 128 << 20,

@@ -14,6 +14,7 @@ use super::counters::NotStored;
 use super::index::{Row, Segment};
 use super::place::{GroupId, Place, Run};
 use super::segment::HELD;
+use crate::verify::Tidings;
 
 /// How many of a camera's newest frames are remembered with their digests: more than a minute at 30 frames a second, 200 kB.
 const MAX_RECENT: usize = 2048;
@@ -37,11 +38,21 @@ pub(super) struct Shelf {
     pub(super) intake: Mutex<Intake>,
     pub(super) papers: Mutex<Papers>,
     pub(super) view: Mutex<View>,
+    /// Whom to tell what is on disk.
+    tidings: Mutex<Option<Arc<Tidings>>>,
 }
 
 impl Shelf {
     pub(super) fn new(camera: CameraId) -> Self {
-        Self { camera, intake: Mutex::default(), papers: Mutex::default(), view: Mutex::default() }
+        Self { camera, intake: Mutex::default(), papers: Mutex::default(), view: Mutex::default(), tidings: Mutex::default() }
+    }
+
+    pub(super) fn tell(&self, tidings: Arc<Tidings>) {
+        *lock(&self.tidings) = Some(tidings);
+    }
+
+    pub(super) fn tidings(&self) -> Option<Arc<Tidings>> {
+        lock(&self.tidings).clone()
     }
 }
 
@@ -90,7 +101,10 @@ impl Papers {
         if grants.list.digest() != record.record().grants || !grants.grants.iter().all(listed) {
             return Err(NotStored::Grants);
         }
-        if self.epoch(record.digest()).is_some() {
+        if let Some(at) = self.epochs.iter().position(|epoch| epoch.record.digest() == record.digest()) {
+            // Announced again, so that it is remembered: it is the last to be forgotten.
+            let known = self.epochs.remove(at);
+            self.epochs.extend(known);
             return Ok(());
         }
         let grants = message::Grants { subscription: HELD, record: record.digest(), ..grants };

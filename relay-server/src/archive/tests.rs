@@ -5,6 +5,7 @@ mod agent;
 mod faults;
 mod rig;
 
+mod acknowledging;
 mod backfill;
 mod clocks;
 mod crash;

@@ -21,6 +21,9 @@ use super::shelf::{Shelf, lock};
 /// How long the pauses between two attempts get when the disk keeps failing.
 const MAX_RETRY: Duration = Duration::from_secs(30);
 
+/// Up to so many files are synced one by one; where more are due, their file system is synced once. So syncs do not grow with cameras.
+const ONE_BY_ONE: usize = 8;
+
 /// Every camera's shelf.
 pub(super) type Shelves = Mutex<HashMap<CameraId, Arc<Shelf>>>;
 
@@ -68,7 +71,7 @@ impl Writer {
         }
         let config = &self.tools.config;
         let desk = self.desks.entry(shelf.camera).or_insert_with(|| Desk::new(Arc::clone(shelf), config));
-        let idle = !desk.has_open();
+        let idle = !desk.is_busy();
         let mut closed = Vec::new();
         let stored = desk.store(&self.tools, &mut self.numbers, frame, now, &mut closed);
         if idle {
@@ -99,7 +102,7 @@ impl Writer {
                 self.flush_at = now + self.tools.config.flush_interval;
             }
             if now >= self.sync_at {
-                self.desks.values_mut().try_for_each(|desk| desk.sync(&self.tools))?;
+                sync(&self.tools, &mut self.desks)?;
                 self.sync_at = now + self.tools.config.sync_interval;
                 self.pause = self.tools.config.retry;
             }
@@ -122,8 +125,8 @@ impl Writer {
         if let Some(stop) = &self.stop {
             return stop.retry_at.saturating_sub(now);
         }
-        let open = self.desks.values().filter(|desk| desk.has_open());
-        let oldest = open.map(|desk| desk.age(now)).max();
+        let busy = self.desks.values().filter(|desk| desk.is_busy());
+        let oldest = busy.map(|desk| desk.age(now)).max();
         let Some(oldest) = oldest else { return MAX_RETRY };
         let close_at = now + self.tools.config.segment_age.saturating_sub(oldest);
         self.flush_at.min(self.sync_at).min(close_at).saturating_sub(now)
@@ -190,8 +193,17 @@ impl Writer {
         }
         let pause = self.pause;
         self.pause = (pause * 2).min(MAX_RETRY);
+        self.tell(Some(&problem));
         self.storing.set(Some(problem));
         self.stop = Some(Stop { since: now, retry_at: now + pause, pause, abandoned, unindexed, missed: 0 });
+    }
+
+    /// Tells every camera's agent that nothing is stored, or everything is again.
+    fn tell(&self, problem: Option<&str>) {
+        let shelves: Vec<_> = lock(&self.shelves).values().cloned().collect();
+        for tidings in shelves.iter().filter_map(|shelf| shelf.tidings()) {
+            tidings.problem(problem.map(str::to_owned));
+        }
     }
 
     /// Tries to bring what was abandoned in order; if that works, storing goes on.
@@ -207,6 +219,7 @@ impl Writer {
         self.show(stop.unindexed);
         self.desks.values_mut().for_each(Desk::resume);
         self.storing.set(None);
+        self.tell(None);
         if !last {
             let seconds = now.saturating_sub(stop.since).as_secs();
             tracing::warn!(frames_not_stored = stop.missed, seconds, "storing goes on");
@@ -218,6 +231,19 @@ impl Writer {
     pub(super) fn has_stopped(&self) -> bool {
         self.stop.is_some()
     }
+}
+
+/// Waits until everything is on disk, and tells so.
+fn sync(tools: &Tools, desks: &mut HashMap<CameraId, Desk>) -> Result<(), Trouble> {
+    if desks.values().map(Desk::unsynced).sum::<usize>() > ONE_BY_ONE {
+        desks.values_mut().try_for_each(|desk| desk.flush(tools))?;
+        if tools.disk.sync_all(&tools.archive)? {
+            add(&tools.counters.syncs, 1);
+            desks.values_mut().for_each(Desk::synced);
+            return Ok(());
+        }
+    }
+    desks.values_mut().try_for_each(|desk| desk.sync(tools))
 }
 
 fn mend_all(tools: &Tools, stop: &mut Stop) -> Result<(), String> {

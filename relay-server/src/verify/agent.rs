@@ -1,30 +1,48 @@
 //! An agent's connection: it announces its camera, records and grants on the control stream, and every group comes on a stream of its
-//! own.
+//! own. It is told which of its frames are on disk.
 
 use std::sync::Arc;
 
+use bytes::Bytes;
 use link::shutdown::Shutdown;
 use quinn::{Connection, RecvStream};
+use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use wire::frame::MAX_FRAME;
-use wire::message::{MAX_CONTROL, Message, Reason, Refused};
+use wire::message::{DurableAck, MAX_CONTROL, Message, Reason, Refused};
 
-use super::Fault;
 use super::camera::{Camera, Publisher};
 use super::group::{Reader, Stopped};
+use super::{Fault, News, Place, Run};
 use crate::control::{self, Control, Silence, refused};
 use crate::counters::Counters;
-use crate::limits::{self, FAREWELL, HELLO};
+use crate::limits::{self, CONTROL_QUEUE, FAREWELL, HELLO};
 use crate::parts::Parts;
 
 /// Serves an agent to its end.
 pub async fn run(connection: Connection, control: Control, camera: Arc<Camera>, parts: &Parts, shutdown: &Shutdown) {
     let Control { send, receive } = control;
-    let end = conversation(&connection, receive, camera, parts, shutdown).await;
-    match end {
-        End::Left => control::close(&connection, Reason::Stopping, ""),
-        End::Refused(refused) => control::farewell(&connection, send, refused).await,
+    let (outbox, queue) = mpsc::channel(CONTROL_QUEUE);
+    let mut writing = std::pin::pin!(control::write_queued(send, queue));
+    let mut talking = std::pin::pin!(conversation(&connection, receive, outbox, camera, parts, shutdown));
+    let end = tokio::select! {
+        biased;
+        end = &mut talking => end,
+        _ = &mut writing => {
+            if connection.close_reason().is_none() {
+                return control::close(&connection, Reason::TooMany, "the control stream is not read");
+            }
+            // Nobody is there any more who could be told; what the agent sent before it left is still read.
+            talking.await;
+            return;
+        }
+    };
+    let End::Refused(refused) = end else { return control::close(&connection, Reason::Stopping, "") };
+    // A message that is half written comes first.
+    match timeout(FAREWELL, writing).await {
+        Ok(Some(send)) => control::farewell(&connection, send, refused).await,
+        Ok(None) | Err(_) => control::close(&connection, refused.reason, &refused.text),
     }
 }
 
@@ -35,28 +53,38 @@ enum End {
     Refused(Refused),
 }
 
-async fn conversation(connection: &Connection, receive: RecvStream, camera: Arc<Camera>, parts: &Parts, shutdown: &Shutdown) -> End {
+async fn conversation(
+    connection: &Connection,
+    receive: RecvStream,
+    outbox: mpsc::Sender<Bytes>,
+    camera: Arc<Camera>,
+    parts: &Parts,
+    shutdown: &Shutdown,
+) -> End {
     let counters = parts.counters.as_ref();
-    let (receive, subscription) = match timeout(HELLO, control::next(receive, MAX_CONTROL)).await {
-        Ok((receive, Ok(Message::Publish { subscription }))) => (receive, subscription),
+    let (receive, live, backfill) = match timeout(HELLO, control::next(receive, MAX_CONTROL)).await {
+        Ok((receive, Ok(Message::Publish { subscription, backfill }))) => (receive, subscription, backfill),
         Ok((_, Ok(other))) => return fail(counters, &camera, Fault::OutOfTurn(other.name())),
         Ok((_, Err(silence))) => return silenced(counters, &camera, silence),
         Err(_) => return End::Refused(refused(0, Reason::OutOfTurn, "an agent must publish after its greeting, and did not")),
     };
     limits::agent().admit(connection);
     let publisher = camera.publish();
+    camera.tidings().begin();
     let frame_bytes = usize::try_from(parts.config.limits.frame_bytes).unwrap_or(MAX_FRAME);
-    let reader = Arc::new(Reader { camera: Arc::clone(&camera), subscription, frame_bytes });
+    let reader = Arc::new(Reader { camera: Arc::clone(&camera), live, backfill, frame_bytes });
     tracing::info!(camera = %camera.channel().name(), peer = %connection.remote_address(), "the camera is connected");
 
     let mut groups = JoinSet::new();
-    let mut announcements = std::pin::pin!(announcements(receive, subscription, &camera, parts));
+    let mut announcements = std::pin::pin!(announcements(receive, live, &camera, parts));
+    let mut telling = std::pin::pin!(tell(&outbox, live, &camera));
     let end = loop {
         tokio::select! {
             biased;
             () = shutdown.draining() => break End::Refused(refused(0, Reason::Stopping, "this relay is shutting down")),
             fault = publisher.ended() => break fail(counters, &camera, fault),
             Some(group) = groups.join_next(), if !groups.is_empty() => ended(group, &publisher, counters),
+            fault = &mut telling => break fail(counters, &camera, fault),
             end = &mut announcements => break match end {
                 Announced::Fault(fault) => fail(counters, &camera, fault),
                 Announced::Silence(silence) => silenced(counters, &camera, silence),
@@ -96,6 +124,24 @@ async fn last_groups(
     }
     while let Some(group) = groups.join_next().await {
         ended(group, publisher, counters);
+    }
+}
+
+/// Tells the agent what became of its frames, until one of them turns out to be a fork.
+async fn tell(outbox: &mpsc::Sender<Bytes>, subscription: u32, camera: &Camera) -> Fault {
+    loop {
+        let message = match camera.tidings().next().await {
+            News::Durable(Run { session, first, last }) => Message::DurableAck(DurableAck { subscription, session, first, last }),
+            News::NotStoring(problem) => {
+                let text = format!("nothing is stored at the moment: {problem}. Live goes on");
+                Message::Refused(refused(subscription, Reason::Storage, text))
+            }
+            News::Forked(Place { session, sequence }) => return Fault::Forked { session, sequence },
+        };
+        if outbox.send(message.encode()).await.is_err() {
+            // Nobody writes any more: the connection is at its end.
+            std::future::pending().await
+        }
     }
 }
 

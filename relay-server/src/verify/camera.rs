@@ -12,8 +12,9 @@ use wire::sign::SignedRecord;
 use wire::verify::{self, Verified};
 
 use super::chain::{Chain, Seen};
-use super::epoch::{Epoch, Epochs};
+use super::epoch::{Announced, Epoch, Epochs};
 use super::fault::Fault;
+use super::tidings::Tidings;
 use crate::counters::Counters;
 use crate::hub::{Channel, Hub, Item};
 use crate::roster;
@@ -36,6 +37,18 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`Full`]: the frame goes to live viewers all the same, and is counted.
     fn frame(&self, frame: &Arc<Verified<SignedFrame>>) -> Result<(), Full>;
+
+    /// Whom to tell what became of a camera's frames. Who never tells has agents keep everything.
+    fn tell(&self, _camera: CameraId, _tidings: Arc<Tidings>) {}
+}
+
+/// How a frame came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Way {
+    /// As a live one.
+    Live,
+    /// As one of earlier, which live viewers must not get.
+    Backfill,
 }
 
 /// One camera.
@@ -47,6 +60,7 @@ pub struct Camera {
     /// Ends the connection that publishes now.
     publishing: Mutex<Option<Publishing>>,
     store: Arc<dyn Store>,
+    tidings: Arc<Tidings>,
     counters: Arc<Counters>,
 }
 
@@ -60,8 +74,9 @@ impl Camera {
     /// A camera of which nothing has come yet.
     #[must_use]
     pub fn new(channel: Arc<Channel>, store: Arc<dyn Store>, counters: Arc<Counters>) -> Self {
-        let id = channel.camera();
-        Self { id, channel, epochs: Epochs::default(), chain: Mutex::default(), publishing: Mutex::default(), store, counters }
+        let (id, tidings) = (channel.camera(), Arc::<Tidings>::default());
+        store.tell(id, Arc::clone(&tidings));
+        Self { id, channel, epochs: Epochs::default(), chain: Mutex::default(), publishing: Mutex::default(), store, tidings, counters }
     }
 
     /// Its id.
@@ -80,6 +95,12 @@ impl Camera {
     #[must_use]
     pub const fn epochs(&self) -> &Epochs {
         &self.epochs
+    }
+
+    /// What the archive tells of its frames.
+    #[must_use]
+    pub const fn tidings(&self) -> &Arc<Tidings> {
+        &self.tidings
     }
 
     /// Takes in a record. If nothing is granted in it, its frames get through from now on.
@@ -103,22 +124,28 @@ impl Camera {
     }
 
     /// The archive has an epoch before anybody can give it a frame of it.
-    fn begin(&self, epoch: Option<Epoch>, crls: Vec<Bytes>) {
-        if let Some(epoch) = epoch {
-            self.store.camera(self.id, self.channel.introduction(0, crls));
-            self.store.epoch(&epoch);
-            self.counters.epochs.one();
-            self.epochs.insert(Arc::new(epoch));
+    fn begin(&self, announced: Announced, crls: Vec<Bytes>) {
+        match announced {
+            Announced::New(epoch) => {
+                self.store.camera(self.id, self.channel.introduction(0, crls));
+                self.store.epoch(&epoch);
+                self.counters.epochs.one();
+                self.epochs.insert(Arc::new(epoch));
+            }
+            // An agent says again what may have been forgotten since: the archive remembers fewer.
+            Announced::Known(epoch) => self.store.epoch(&epoch),
+            Announced::Incomplete => {}
         }
     }
 
-    /// Takes in a verified frame and the digest of the one before it: to the archive, and if it is live, to the hub.
+    /// Takes in a verified frame and the digest of the one before it: to the archive, and if it is live, to the hub. One that an agent
+    /// sends as backfill is not, however new it may look: after a restart the newest frame that came is not the newest that there is.
     ///
     /// # Errors
     /// When it contradicts an earlier frame; it goes nowhere then.
-    pub fn frame(&self, frame: Verified<SignedFrame>, previous: Digest, epoch: &Arc<Epoch>) -> Result<(), Fault> {
+    pub fn frame(&self, frame: Verified<SignedFrame>, previous: Digest, epoch: &Arc<Epoch>, way: Way) -> Result<(), Fault> {
         let frame = Arc::new(frame);
-        let item = Arc::new(Item::new(&frame, epoch));
+        let item = (way == Way::Live).then(|| Arc::new(Item::new(&frame, epoch)));
         self.counters.frames_verified.one();
         self.counters.bytes_verified.add(frame.bytes().len() as u64);
         // Held until the frame is with both, so that both get a camera's frames in one order.
@@ -132,7 +159,8 @@ impl Camera {
             self.counters.frames_repeated.one();
             return Ok(());
         }
-        let counter = if self.channel.push(item) { &self.counters.frames_live } else { &self.counters.frames_backfilled };
+        let counter =
+            if item.is_some_and(|item| self.channel.push(item)) { &self.counters.frames_live } else { &self.counters.frames_backfilled };
         counter.one();
         Ok(())
     }

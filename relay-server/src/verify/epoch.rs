@@ -70,6 +70,17 @@ impl Epoch {
     }
 }
 
+/// What an announcement made of an epoch.
+#[derive(Debug)]
+pub enum Announced {
+    /// It is complete, and was not known.
+    New(Epoch),
+    /// It was known already.
+    Known(Arc<Epoch>),
+    /// Its grants are to come.
+    Incomplete,
+}
+
 /// The epochs of one camera, the last [`EPOCHS`] that came and at most [`EPOCH_BYTES`].
 #[derive(Default)]
 pub struct Epochs {
@@ -84,14 +95,24 @@ struct Table {
     complete: VecDeque<Arc<Epoch>>,
 }
 
+impl Table {
+    /// An epoch that is announced again is remembered as if it were new.
+    fn again(&mut self, record: Digest) -> Option<Arc<Epoch>> {
+        let at = self.complete.iter().rposition(|epoch| epoch.record.digest() == record)?;
+        let epoch = self.complete.remove(at)?;
+        self.complete.push_back(Arc::clone(&epoch));
+        Some(epoch)
+    }
+}
+
 impl Epochs {
-    /// Takes in a record. Gives the epoch if nothing is granted in it, so that it is complete.
-    pub fn record(&self, record: Arc<Verified<Record>>) -> Option<Epoch> {
-        if self.get(record.digest()).is_some() {
-            return None;
+    /// Takes in a record. Its epoch is complete if it was known, or nothing is granted in it.
+    pub fn record(&self, record: Arc<Verified<Record>>) -> Announced {
+        if let Some(known) = self.table().again(record.digest()) {
+            return Announced::Known(known);
         }
         if record.record().grants == GrantList::default().digest() {
-            return Epoch::new(record, GrantList::default(), Vec::new()).ok();
+            return Epoch::new(record, GrantList::default(), Vec::new()).map_or(Announced::Incomplete, Announced::New);
         }
         let mut table = self.table();
         if table.waiting.iter().all(|waiting| waiting.digest() != record.digest()) {
@@ -100,22 +121,22 @@ impl Epochs {
             }
             table.waiting.push_back(record);
         }
-        None
+        Announced::Incomplete
     }
 
-    /// Takes in the grants of a record that came before. Gives the epoch, unless it is known already.
+    /// Takes in the grants of a record that came before: its epoch is complete.
     ///
     /// # Errors
     /// When there is no such record, or they do not belong to it.
-    pub fn grants(&self, grants: message::Grants) -> Result<Option<Epoch>, Fault> {
-        if self.get(grants.record).is_some() {
-            return Ok(None);
+    pub fn grants(&self, grants: message::Grants) -> Result<Announced, Fault> {
+        if let Some(known) = self.table().again(grants.record) {
+            return Ok(Announced::Known(known));
         }
         let mut table = self.table();
         let at = table.waiting.iter().position(|waiting| waiting.digest() == grants.record);
         let record = at.and_then(|at| table.waiting.remove(at)).ok_or(Fault::OutOfTurn("grants"))?;
         drop(table);
-        Epoch::new(record, grants.list, grants.grants).map(Some)
+        Epoch::new(record, grants.list, grants.grants).map(Announced::New)
     }
 
     /// Remembers an epoch, and lets go whoever waits for it.

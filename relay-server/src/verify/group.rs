@@ -10,7 +10,7 @@ use wire::message::Message;
 use wire::verify::{Group, Refusal};
 
 use super::Fault;
-use super::camera::Camera;
+use super::camera::{Camera, Way};
 use crate::limits::{EPOCH_WAIT, FRAME_WAIT};
 
 /// What stands around a frame in its message: kind, subscription, session.
@@ -19,7 +19,10 @@ const ENVELOPE: usize = 1 + 4 + 8;
 /// Where an agent's groups go, and what is allowed.
 pub(super) struct Reader {
     pub(super) camera: Arc<Camera>,
-    pub(super) subscription: u32,
+    /// The subscription of live frames.
+    pub(super) live: u32,
+    /// That of earlier ones; 0 where there is none.
+    pub(super) backfill: u32,
     /// Bytes of one frame.
     pub(super) frame_bytes: usize,
 }
@@ -44,7 +47,7 @@ impl Reader {
     /// Reads a group to its end, and hands on every frame as it is verified: here and now, since a frame of 12 kB takes 50 µs in all, one
     /// of 156 kB 160 µs, which is less than handing it to another thread and back is worth.
     pub(super) async fn read(&self, mut stream: RecvStream) -> Result<(), Stopped> {
-        let Some((frame, session)) = self.frame(&mut stream).await? else { return Ok(()) };
+        let Some((frame, session, way)) = self.frame(&mut stream).await? else { return Ok(()) };
         let context = frame.context.as_ref().ok_or(Refusal::NoKeyFrame)?;
         // Nothing waits for a record that cannot come.
         if context.camera != self.camera.id() {
@@ -55,17 +58,17 @@ impl Reader {
         let (mut group, verified) = Group::open(epoch.record(), frame)?;
         let number = group.context().session.number;
         same_session(session, number)?;
-        self.camera.frame(verified, previous, &epoch)?;
-        while let Some((frame, session)) = self.frame(&mut stream).await? {
+        self.camera.frame(verified, previous, &epoch, way)?;
+        while let Some((frame, session, _)) = self.frame(&mut stream).await? {
             same_session(session, number)?;
             let (_, previous) = group.last();
             let verified = group.next(frame)?;
-            self.camera.frame(verified, previous, &epoch)?;
+            self.camera.frame(verified, previous, &epoch, way)?;
         }
         Ok(())
     }
 
-    async fn frame(&self, stream: &mut RecvStream) -> Result<Option<(Frame, u64)>, Stopped> {
+    async fn frame(&self, stream: &mut RecvStream) -> Result<Option<(Frame, u64, Way)>, Stopped> {
         let message = match stream::read_within(stream, ENVELOPE + self.frame_bytes, FRAME_WAIT).await {
             Ok(Some(message)) => message,
             Ok(None) => return Ok(None),
@@ -76,8 +79,13 @@ impl Reader {
             Err(ReadError::Broken(_)) => return Err(Stopped::Broken),
         };
         match Message::decode(message)? {
-            Message::Frame { subscription, session, frame } if subscription == self.subscription => {
-                Ok(Some((Frame::decode(frame)?, session)))
+            Message::Frame { subscription, session, frame } => {
+                let way = match subscription {
+                    live if live == self.live => Way::Live,
+                    backfill if backfill == self.backfill && backfill != 0 => Way::Backfill,
+                    _ => return Err(Fault::OutOfTurn("frame").into()),
+                };
+                Ok(Some((Frame::decode(frame)?, session, way)))
             }
             other => Err(Fault::OutOfTurn(other.name()).into()),
         }

@@ -159,7 +159,7 @@ async fn attack(how: &str, agent: &mut Agent) {
             stream.write_all(&prefix[..prefix.len() - 1]).await.unwrap();
             stream.finish().unwrap();
         }
-        "publish twice" => agent.say(&Message::Publish { subscription: SUBSCRIPTION }).await,
+        "publish twice" => agent.say(&Message::Publish { subscription: SUBSCRIPTION, backfill: 0 }).await,
         "subscribe" => agent.say(&Message::Subscribe(live("front-door"))).await,
         "a record on a group stream" => {
             let record = agent.camera.begin_epoch();

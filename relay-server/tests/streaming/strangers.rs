@@ -107,7 +107,7 @@ async fn streams_that_nobody_asked_for_cost_their_sender_only() {
 async fn what_a_viewer_does_not_say_ends_its_connection() {
     let relay = Relay::start();
     for (message, reason) in [
-        (Message::Publish { subscription: 1 }.encode(), Reason::OutOfTurn),
+        (Message::Publish { subscription: 1, backfill: 0 }.encode(), Reason::OutOfTurn),
         (Message::Hello(Hello::new(None)).encode(), Reason::OutOfTurn),
         (bytes::Bytes::from_static(&[0xa5; 100]), Reason::Malformed),
         (bytes::Bytes::from_static(&[0; 300]), Reason::Malformed),

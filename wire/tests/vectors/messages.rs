@@ -32,7 +32,8 @@ pub fn every_kind() -> Vec<(&'static str, Message)> {
         ("hello", Message::Hello(Hello::new(None))),
         ("hello with a fingerprint", Message::Hello(Hello::new(Some(camera::guard())))),
         ("hello with a ticket", Message::Hello(Hello { ticket: Some("one-use ticket".into()), ..Hello::new(None) })),
-        ("publish", Message::Publish { subscription: 1 }),
+        ("publish", Message::Publish { subscription: 1, backfill: 2 }),
+        ("publish, live frames only", Message::Publish { subscription: 1, backfill: 0 }),
         ("subscribe, live", Message::Subscribe(live)),
         ("subscribe, range", Message::Subscribe(past)),
         ("unsubscribe", Message::Unsubscribe { subscription: u32::MAX }),
@@ -83,7 +84,7 @@ pub fn made() -> Vectors<Said> {
             ),
             malformed("hello, fingerprint of 33 bytes", [1, 1, 0, 33], "fingerprint", "too-long"),
             malformed("hello, one byte more", changed("hello", &|bytes| bytes.push(0)), "message", "trailing"),
-            malformed("publish, cut", &bytes("publish")[..4], "subscription", "truncated"),
+            malformed("publish, cut", &bytes("publish")[..8], "subscription", "truncated"),
             malformed("publish, one byte more", changed("publish", &|bytes| bytes.push(0)), "message", "trailing"),
             malformed("subscribe, a name in capitals", at("subscribe, live", 6, b'F'), "camera name", "text"),
             malformed(

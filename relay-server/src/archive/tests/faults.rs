@@ -17,6 +17,8 @@ struct State {
     room: Option<u64>,
     /// The next sync fails.
     sync_fails: bool,
+    /// How often something was synced.
+    syncs: u64,
     /// What would outlast a power cut.
     synced: HashMap<PathBuf, u64>,
     lengths: HashMap<PathBuf, u64>,
@@ -41,6 +43,11 @@ impl Faulty {
 
     pub fn fail_next_sync(&self) {
         self.0.lock().unwrap().sync_fails = true;
+    }
+
+    /// How often files, or all of them, were synced.
+    pub fn syncs(&self) -> u64 {
+        self.0.lock().unwrap().syncs
     }
 
     /// How much of a file would outlast a power cut.
@@ -108,6 +115,18 @@ impl Disk for Faulty {
         state.entered.extend(entered);
         Ok(())
     }
+
+    fn sync_all(&self, folder: &Path) -> io::Result<bool> {
+        let mut state = self.step()?;
+        if std::mem::take(&mut state.sync_fails) {
+            return Err(io::Error::other("the disk lost some of it"));
+        }
+        let all: Vec<_> =
+            state.lengths.iter().filter(|(path, _)| path.starts_with(folder)).map(|(path, length)| (path.clone(), *length)).collect();
+        state.synced.extend(all);
+        state.syncs += 1;
+        Ok(true)
+    }
 }
 
 impl File for FaultyFile {
@@ -154,6 +173,7 @@ impl File for FaultyFile {
         }
         let length = state.lengths[&self.path];
         state.synced.insert(self.path.clone(), length);
+        state.syncs += 1;
         Ok(())
     }
 }

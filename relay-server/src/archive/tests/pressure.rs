@@ -70,6 +70,10 @@ impl Disk for Slow {
     fn sync_folder(&self, folder: &std::path::Path) -> std::io::Result<()> {
         System.sync_folder(folder)
     }
+
+    fn sync_all(&self, folder: &std::path::Path) -> std::io::Result<bool> {
+        System.sync_all(folder)
+    }
 }
 
 impl File for SlowFile {

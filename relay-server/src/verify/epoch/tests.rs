@@ -10,6 +10,11 @@ fn record(camera: &mut Camera) -> Arc<Verified<Record>> {
     Arc::new(wire::verify::record(signed, camera.id()).unwrap())
 }
 
+/// The epoch, if it is complete and was not known.
+fn new(announced: Announced) -> Option<Epoch> {
+    if let Announced::New(epoch) = announced { Some(epoch) } else { None }
+}
+
 #[test]
 fn an_epoch_is_its_record_and_exactly_the_grants_in_it() {
     let mut camera = Camera::new(1, 1).granting(5).granting(6);
@@ -47,18 +52,18 @@ fn grants_come_behind_their_record() {
     let (epochs, mut camera) = (Epochs::default(), Camera::new(1, 1).granting(5));
     let first = record(&mut camera);
     assert_eq!(epochs.grants(camera.grants(0)).err(), Some(Fault::OutOfTurn("grants")));
-    assert!(epochs.record(Arc::clone(&first)).is_none(), "not complete yet");
-    assert!(epochs.record(Arc::clone(&first)).is_none(), "and not twice");
-    let epoch = Arc::new(epochs.grants(camera.grants(0)).unwrap().unwrap());
+    assert!(matches!(epochs.record(Arc::clone(&first)), Announced::Incomplete), "not complete yet");
+    assert!(matches!(epochs.record(Arc::clone(&first)), Announced::Incomplete), "and not twice");
+    let epoch = Arc::new(new(epochs.grants(camera.grants(0)).unwrap()).unwrap());
     assert!(epochs.get(first.digest()).is_none(), "not before it is let through");
     epochs.insert(Arc::clone(&epoch));
     assert!(Arc::ptr_eq(&epochs.get(first.digest()).unwrap(), &epoch));
     // Whatever comes again is known.
-    assert!(epochs.record(first).is_none());
-    assert!(epochs.grants(camera.grants(0)).unwrap().is_none());
+    assert!(matches!(epochs.record(first), Announced::Known(_)));
+    assert!(matches!(epochs.grants(camera.grants(0)).unwrap(), Announced::Known(_)));
     // Where nothing is granted, the record is enough.
     let mut open = Camera::new(2, 1);
-    assert!(epochs.record(record(&mut open)).is_some());
+    assert!(new(epochs.record(record(&mut open))).is_some());
 }
 
 #[test]
@@ -70,13 +75,13 @@ fn wrong_grants_do_not_spoil_the_record_for_ever() {
     assert_eq!(epochs.grants(wrong).err(), Some(Fault::Grants));
     // The camera is disconnected, and begins anew.
     epochs.record(record);
-    assert!(epochs.grants(camera.grants(0)).unwrap().is_some());
+    assert!(new(epochs.grants(camera.grants(0)).unwrap()).is_some());
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_group_waits_for_its_epoch_a_while() {
     let (epochs, mut camera) = (Epochs::default(), Camera::new(1, 1));
-    let epoch = epochs.record(record(&mut camera)).unwrap();
+    let epoch = new(epochs.record(record(&mut camera))).unwrap();
     let digest = epoch.record().digest();
     assert!(epochs.wait(digest, SOON).await.is_none());
     let late = async {
@@ -89,10 +94,25 @@ async fn a_group_waits_for_its_epoch_a_while() {
 }
 
 #[test]
+fn an_epoch_that_is_announced_again_is_as_good_as_new() {
+    let (epochs, mut camera) = (Epochs::default(), Camera::new(1, 1));
+    let first = record(&mut camera);
+    epochs.insert(Arc::new(new(epochs.record(Arc::clone(&first))).unwrap()));
+    for round in 0..2 * EPOCHS {
+        if round % 8 == 0 {
+            epochs.record(Arc::clone(&first));
+        }
+        let epoch = new(epochs.record(record(&mut camera))).unwrap();
+        epochs.insert(Arc::new(epoch));
+    }
+    assert!(epochs.get(first.digest()).is_some(), "the live epoch outlasts the backfill of many");
+}
+
+#[test]
 fn memory_is_bounded() {
     let (epochs, mut camera) = (Epochs::default(), Camera::new(1, 1));
     for _ in 0..2 * EPOCHS {
-        let epoch = epochs.record(record(&mut camera)).unwrap();
+        let epoch = new(epochs.record(record(&mut camera))).unwrap();
         epochs.insert(Arc::new(epoch));
     }
     assert_eq!(epochs.table().complete.len(), EPOCHS);
@@ -113,7 +133,7 @@ fn memory_is_bounded() {
         .collect();
     for _ in 0..6 {
         epochs.record(record(&mut large));
-        epochs.insert(Arc::new(epochs.grants(large.grants(0)).unwrap().unwrap()));
+        epochs.insert(Arc::new(new(epochs.grants(large.grants(0)).unwrap()).unwrap()));
     }
     let kept = epochs.table().complete.iter().map(|epoch| epoch.bytes()).collect::<Vec<_>>();
     assert!(kept.iter().sum::<usize>() <= EPOCH_BYTES && kept.len() >= 2, "{kept:?}");

@@ -15,6 +15,9 @@ use super::{PATIENCE, Relay};
 /// The subscription that it publishes under.
 pub const SUBSCRIPTION: u32 = 7;
 
+/// The subscription of earlier frames.
+pub const BACKFILL: u32 = 8;
+
 pub struct Agent {
     pub camera: Camera,
     pub identity: Identity,
@@ -34,7 +37,7 @@ impl Agent {
     /// Connects, greets and publishes.
     pub async fn connect(relay: &Relay, identity: Identity, camera: Camera) -> Self {
         let mut agent = Self::greet(relay, identity, camera).await;
-        agent.say(&Message::Publish { subscription: SUBSCRIPTION }).await;
+        agent.say(&Message::Publish { subscription: SUBSCRIPTION, backfill: BACKFILL }).await;
         agent
     }
 
