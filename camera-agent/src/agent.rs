@@ -79,7 +79,7 @@ impl Parts {
         }
         let relay = config.relay().unwrap_or_else(|| enrolment.relay.clone());
         let publish = publish::Config::new(relay, enrolment.root.fingerprint, enrolment.identity()?);
-        let publish = publish::Config { patience: config.publish.patience, ..publish };
+        let publish = publish::Config { patience: config.publish.patience, spool: config.spool.at(&config.camera.dir), ..publish };
         Ok(Self {
             key: enrolment.key.clone(),
             dir: config.camera.dir.clone(),
@@ -159,6 +159,15 @@ pub enum Error {
     /// A fault in this program.
     #[error("the pipeline ended unexpectedly, by this program's own fault; nothing was published after that")]
     Broken,
+}
+
+impl From<publish::NotStarted> for Error {
+    fn from(error: publish::NotStarted) -> Self {
+        match error {
+            publish::NotStarted::Identity(error) => Self::Identity(error),
+            publish::NotStarted::Thread(error) => Self::Thread(error),
+        }
+    }
 }
 
 impl From<Error> for exit::Error {
@@ -302,11 +311,16 @@ impl Agent {
     /// Why it could not go on, if it was not asked to stop.
     pub async fn ended(mut self) -> Result<(), Error> {
         let end = (&mut self.pipeline).await;
-        if let Some(publisher) = self.publisher.take()
-            && timeout(FAREWELL, publisher.finished()).await.is_err()
-        {
-            tracing::warn!("the relay did not take the last frames in time");
-            self.stop.abort();
+        if let Some(publisher) = self.publisher.take() {
+            let spool = publisher.spool();
+            if timeout(FAREWELL, publisher.finished()).await.is_err() {
+                let kept = if spool.is_some() { "; they are kept here, and sent at the next start" } else { "" };
+                tracing::warn!("the relay did not take the last frames in time{kept}");
+                self.stop.abort();
+            }
+            if let Some(spool) = spool {
+                let _ = tokio::task::spawn_blocking(move || spool.stop()).await;
+            }
         }
         match end {
             Ok(Ok(())) => Ok(()),

@@ -139,6 +139,7 @@ pub async fn check(config: Result<Config, Problems>) -> Report {
         }
         Err(error) => report.error(Code::Internal, format!("looking at the source failed, by this program's own fault: {error}")),
     }
+    spool(&config, dir, &mut report);
     if let Some(enrolment) = enrolment {
         relay(&config, &enrolment, &mut report).await;
     }
@@ -243,6 +244,34 @@ fn detector(model: &dyn Model, size: Option<Size>, config: &Config, report: &mut
                     config.detect.look_ahead.as_millis()
                 ));
             }
+        }
+    }
+}
+
+/// What waits in the spool, and whether the disk has room for what it may grow to.
+fn spool(config: &Config, dir: &Path, report: &mut Report) {
+    let Some(spool) = config.spool.at(dir) else {
+        return report.warn("[spool] is off: what is captured while the relay cannot be reached is lost to it");
+    };
+    let waiting = match crate::spool::bytes_in(&spool.dir) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return report.error(Code::of_output(&error), format!("the spool in {} cannot be read: {error}", spool.dir.display()));
+        }
+    };
+    if waiting > 0 {
+        report.fine(format!("{:.1} MB in the spool wait for the relay", waiting as f64 / 1e6));
+    }
+    // Its folder may not be there yet; it will be on the same disk.
+    if let Ok(disk) = rustix::fs::statvfs(dir) {
+        let free = disk.f_bavail.saturating_mul(disk.f_frsize);
+        if free.saturating_add(waiting) < spool.bytes {
+            report.warn(format!(
+                "spool.bytes is {} MB, and the disk of {} has {} MB left: when it is full, the newest frames are not kept",
+                spool.bytes / 1_000_000,
+                dir.display(),
+                free / 1_000_000
+            ));
         }
     }
 }

@@ -3,6 +3,7 @@
 mod duration;
 pub mod masks;
 pub mod source;
+pub mod spool;
 pub mod watch;
 
 use std::path::{Path, PathBuf};
@@ -20,6 +21,7 @@ use crate::{encode, publish};
 
 pub use masks::{Detect, Mask, Mode, Zone};
 pub use source::{Kind, Source};
+pub use spool::Spool;
 
 /// The annotated file with every key and its default.
 pub const ANNOTATED: &str = include_str!("../../config/agent.toml");
@@ -53,6 +55,8 @@ pub struct Config {
     pub encode: Encode,
     /// How frames get to the relay.
     pub publish: Publish,
+    /// Where they are kept until it has them.
+    pub spool: Spool,
 }
 
 /// The camera and its keys.
@@ -222,6 +226,7 @@ impl Validate for Config {
             let within = (Duration::from_millis(100)..=Duration::from_secs(60)).contains(&self.publish.patience);
             check.ensure(within, "patience", "a patience is from 100ms to 60s: live pictures may be late by it");
         });
+        check.within("spool", |check| self.spool.validate(check));
     }
 }
 

@@ -1,4 +1,4 @@
-//! The agent beside a camera: capture → detect → mask → encode → seal → sign → publish.
+//! The agent beside a camera: capture → detect → mask → encode → seal → sign → publish (with a spool on disk).
 //!
 //! The modules stand in the order in which a picture passes through them, and a type per stage carries the rules: a
 //! [`picture::Picture`] shows everything, [`mask::Masked`] is the only thing that the public encoder takes, what it gives
@@ -19,6 +19,8 @@ pub mod encode;
 
 pub mod sealing;
 pub mod sign;
+
+pub mod spool;
 
 pub mod publish;
 pub mod recording;

@@ -1,15 +1,20 @@
 //! Publishing: signed frames to the relay, the newest first when the way there is too narrow.
 //!
 //! ```text
-//! pipeline ──▶ queue (bounded, whole groups go) ──▶ one connection at a time ──▶ relay
-//!                                                     control   hello · publish · record, grants before the first group under them
-//!                                                     group     one unidirectional stream, its frames in order
+//! pipeline ─┬▶ queue (bounded, whole groups go) ──▶ one connection at a time ──▶ relay
+//!           │                                         control   hello · publish · record, grants before the first group under them
+//!           │                                         group     one unidirectional stream, its frames in order
+//!           └▶ spool (on disk) ──▶ backfill ─────────▶ group    the same, behind every live one
+//!                     ▲─────────────────────────────── durable-ack
 //! ```
 //!
-//! A frame that could not be sent is a gap that the signatures show; it never becomes another frame, or one less masked. What may wait
+//! A frame that could not be sent live is a gap to live viewers, which the signatures show; it never becomes another frame, or one less
+//! masked. It lies in the [`spool`] until the relay has it durably, and is sent again behind the live ones. What may wait for the live way
 //! is bounded three times: by the queue's bounds, by [`PATIENCE`] (whoever is further behind skips to the newest group), and by a send
 //! window that follows the path's own congestion window, so that no frames pile up inside the transport.
 
+mod announce;
+mod backfill;
 mod connection;
 mod status;
 
@@ -30,6 +35,7 @@ use tokio::sync::Mutex;
 use tokio::task::JoinHandle;
 
 use crate::sign::Signed;
+use crate::spool::{self, Intake, Spool};
 use status::Shared;
 pub use status::{Drops, Status};
 
@@ -41,6 +47,9 @@ const STALL: Duration = Duration::from_secs(5);
 
 /// What may wait for the connection: two groups of two seconds at 30 pictures a second, with room to spare, or 32 MB.
 const WAITING: Bounds = Bounds { items: 256, bytes: 32 << 20 };
+
+/// How long nothing may come from the relay while something is sent to it: it acknowledges within moments. Then it is looked for anew.
+const SILENCE: Duration = Duration::from_secs(5);
 
 /// How long the relay may take to be reached and to greet.
 const GREETING: Duration = Duration::from_secs(10);
@@ -78,13 +87,28 @@ pub struct Config {
     pub patience: Duration,
     /// How long a frame may take to be handed over to the transport before its group is given up for the next.
     pub stall: Duration,
+    /// How long nothing may come from the relay while something is sent to it.
+    pub silence: Duration,
+    /// Where frames are kept until the relay has them durably; `None`: nowhere, and what it does not get live is lost.
+    pub spool: Option<spool::Config>,
 }
 
 impl Config {
     /// With the usual numbers.
     #[must_use]
     pub const fn new(relay: Relay, root: RootFingerprint, identity: Identity) -> Self {
-        Self { relay, root, identity, transport: Transport::AGENT, pace: Pace::CONNECTION, long: LONG, patience: PATIENCE, stall: STALL }
+        Self {
+            relay,
+            root,
+            identity,
+            transport: Transport::AGENT,
+            pace: Pace::CONNECTION,
+            long: LONG,
+            patience: PATIENCE,
+            stall: STALL,
+            silence: SILENCE,
+            spool: None,
+        }
     }
 }
 
@@ -121,6 +145,7 @@ struct End {
 #[derive(Debug)]
 pub struct Inlet {
     sender: queue::Sender<u64, Waiting>,
+    intake: Option<Intake>,
     shared: Arc<Shared>,
 }
 
@@ -135,6 +160,9 @@ impl Outlet for Inlet {
     fn send(&mut self, signed: Signed) {
         let header = signed.frame.header();
         let (group, key, size) = (header.group, header.flags.key, signed.frame.bytes().len());
+        if let Some(intake) = &mut self.intake {
+            intake.offer(&signed);
+        }
         match self.sender.try_push(group, key, size, Waiting { signed, since: Instant::now() }) {
             Ok(dropped) => self.shared.dropped(dropped),
             // Publishing has ended: the agent is stopping.
@@ -151,19 +179,32 @@ impl Outlet for Inlet {
 pub struct Publisher {
     task: JoinHandle<()>,
     shared: Arc<Shared>,
+    spool: Option<Spool>,
+}
+
+/// Why publishing does not begin.
+#[derive(Debug, thiserror::Error)]
+pub enum NotStarted {
+    /// Certificate and key do not belong together.
+    #[error(transparent)]
+    Identity(#[from] BadIdentity),
+    /// The system gives no thread.
+    #[error("no thread could be started: {0}")]
+    Thread(#[from] std::io::Error),
 }
 
 impl Publisher {
     /// Begins to connect. Call it inside the tokio runtime.
     ///
     /// # Errors
-    /// When certificate and key do not belong together.
-    pub fn start(config: Config, stop: Shutdown) -> Result<(Self, Inlet), BadIdentity> {
+    /// When certificate and key do not belong together, or there is no thread for the spool.
+    pub fn start(config: Config, stop: Shutdown) -> Result<(Self, Inlet), NotStarted> {
         let client = tls::Client::new(Trust::Pinned(config.root), Some(&config.identity), tls::PEER)?;
+        let (spool, intake) = config.spool.clone().map(Spool::open).transpose()?.unzip();
         let (sender, receiver) = queue::bounded(WAITING);
-        let shared = Arc::new(Shared::new());
+        let shared = Arc::new(Shared::new(spool.clone()));
         let task = tokio::spawn(run(config, client, receiver, Arc::clone(&shared), stop));
-        Ok((Self { task, shared: Arc::clone(&shared) }, Inlet { sender, shared }))
+        Ok((Self { task, shared: Arc::clone(&shared), spool }, Inlet { sender, intake, shared }))
     }
 
     /// How it goes.
@@ -182,6 +223,12 @@ impl Publisher {
     pub async fn finished(self) {
         // A panic in there was printed already, and ends publishing just so.
         let _ = self.task.await;
+    }
+
+    /// What to wait for, when publishing is over, so that nothing is lost that was signed.
+    #[must_use]
+    pub fn spool(&self) -> Option<Spool> {
+        self.spool.clone()
     }
 }
 

@@ -17,12 +17,16 @@ use rcgen::{
 
 use bytes::Bytes;
 use wire::context::Codec;
-use wire::id::Micros;
+use wire::epoch::{Link, SourceKind};
+use wire::id::{Micros, SessionId};
 use wire::label::Labels;
+use wire::sign::SessionSigner;
 
 use crate::encode::Encoded;
 use crate::mask::{self, Meta, Planner};
 use crate::picture::Size;
+use crate::sealing::{Authorized, Sealer, Terms};
+use crate::sign::Signed;
 
 /// Longer than anything here takes.
 pub(crate) const SOON: Duration = Duration::from_secs(30);
@@ -167,6 +171,47 @@ pub(crate) fn blank_under(labels: Labels, codec: Codec, public: Bytes, at: Insta
     planner.push(Meta { number: 0, at, size: Size::new(64, 48).unwrap() }, ());
     let plan = planner.due(at).remove(0).plan;
     Encoded { number: 0, captured_at: Micros(1_800_000_000_000_000), at, codec, key: true, plan, public, sealed: Vec::new() }
+}
+
+/// Frames of one session, written as a stream: `K` opens a group, `p` continues it, `E` ends the session.
+pub(crate) struct Camera {
+    sealer: Sealer,
+    signer: SessionSigner,
+    size: usize,
+}
+
+impl Camera {
+    pub(crate) fn new(size: usize) -> Self {
+        Self::in_session(1, size)
+    }
+
+    pub(crate) fn in_session(number: u64, size: usize) -> Self {
+        let terms = Arc::new(Terms {
+            key: camera_key(),
+            session: SessionId { number, nonce: [1; 16] },
+            link: Link::First,
+            source: SourceKind::Sample,
+            labels: Labels::default(),
+            detector: String::new(),
+        });
+        let signer = SessionSigner::new(terms.key.clone(), terms.session);
+        let sealer = Sealer::new(terms, Authorized::new(nobody()), Duration::from_secs(3600), Instant::now()).unwrap();
+        Self { sealer, signer, size }
+    }
+
+    pub(crate) fn frame(&mut self, kind: char) -> Signed {
+        if kind == 'E' {
+            let frame = self.signer.end(self.sealer.draw().unwrap(), Micros(2)).unwrap();
+            return Signed { announcement: Arc::clone(self.sealer.announcement()), frame };
+        }
+        let encoded = Encoded { key: kind == 'K', ..blank(Codec::H264, Bytes::from(vec![1; self.size]), Instant::now()) };
+        let (draft, announcement) = self.sealer.seal(encoded, self.signer.next_group()).unwrap().into_parts();
+        Signed { announcement, frame: self.signer.sign(draft).unwrap() }
+    }
+
+    pub(crate) fn frames(&mut self, kinds: &str) -> Vec<Signed> {
+        kinds.chars().map(|kind| self.frame(kind)).collect()
+    }
 }
 
 /// Everything that this crate tells in this process, at every level.

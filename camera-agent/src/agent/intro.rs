@@ -7,8 +7,9 @@ use wire::label::{Label, LabelName, Labels};
 
 use super::Destination;
 use crate::capture::About;
-use crate::config::{Config, Mode};
+use crate::config::{Config, Mode, Spool};
 use crate::sealing::Terms;
+use crate::spool::FOLDER;
 use crate::viewers::Viewers;
 
 /// What is captured, masked, unlocked and streamed.
@@ -24,6 +25,8 @@ pub struct Intro {
     pub unlock: Vec<Unlocks>,
     /// Where it streams.
     pub streams: String,
+    /// What it keeps until the relay has it.
+    pub keeps: String,
     /// What somebody should know.
     pub warnings: Vec<String>,
 }
@@ -51,6 +54,7 @@ impl Intro {
                 Destination::Relay(config) => format!("to {}", config.relay),
                 Destination::Outlet(_, text) => text.clone(),
             },
+            keeps: keeps(config),
             warnings: Self::warnings(config, about, viewers),
         }
     }
@@ -88,6 +92,16 @@ pub(super) fn masks(config: &Config, detector: &str) -> String {
     }
     all.extend(areas);
     if all.is_empty() { "nothing".to_owned() } else { all.join(", ") }
+}
+
+/// What is kept on disk, in a few words.
+fn keeps(config: &Config) -> String {
+    let Spool { on, bytes, age, .. } = config.spool;
+    if !on {
+        return "nothing: what is captured while the relay is away is lost to it".to_owned();
+    }
+    let age = humantime::format_duration(age);
+    format!("frames until the relay has them on disk: up to {} MB and {age}, as they are sent, in {FOLDER}", bytes / 1_000_000)
 }
 
 fn unlock(viewers: &Viewers, labels: &Labels) -> Vec<Unlocks> {
@@ -154,7 +168,8 @@ impl fmt::Display for Intro {
             let labels = if labels.is_empty() { "nothing".to_owned() } else { labels.join(", ") };
             writeln!(f, "{head}{name}{owner}: {labels}")?;
         }
-        write!(f, "streams    {}", self.streams)?;
+        writeln!(f, "streams    {}", self.streams)?;
+        write!(f, "keeps      {}", self.keeps)?;
         for warning in &self.warnings {
             write!(f, "\nwarning: {warning}")?;
         }

@@ -46,6 +46,9 @@ impl Status {
 pub(super) fn report(progress: &Progress, before: &pipeline::Snapshot, publish: Option<publish::Status>) -> pipeline::Snapshot {
     let now = progress.snapshot();
     let publish = publish.unwrap_or_default();
+    let spool = publish.spool.clone().unwrap_or_default();
+    let crate::spool::Drops { behind, disk, age, full, .. } = spool.dropped;
+    let lost = behind + disk + age + full;
     let took: Vec<String> =
         Stage::ALL.iter().map(|stage| format!("{} {:.1}", stage.name(), progress.stages().summary(*stage).p50_ms)).collect();
     let dropped = now.dropped;
@@ -61,11 +64,21 @@ pub(super) fn report(progress: &Progress, before: &pipeline::Snapshot, publish: 
         offline = publish.dropped.offline,
         slow = publish.dropped.slow,
         cut = publish.dropped.cut,
+        waiting = spool.waiting,
+        acknowledged = spool.acknowledged,
+        backfilled = spool.backfilled,
+        lost = lost,
         epoch = now.epoch,
         detector = now.detector.as_deref().unwrap_or("off"),
         median_ms = took.join(", "),
         "running"
     );
+    if let Some(why) = &spool.not_storing {
+        tracing::warn!(%why, waiting = spool.waiting, bytes = spool.bytes, "the relay does not store what it gets: it is kept here");
+    }
+    if let Some(why) = &spool.problem {
+        tracing::warn!(%why, "the spool cannot be written: what the relay does not get live is lost");
+    }
     let (signed, whole) = (now.signed - before.signed, now.fail_closed - before.fail_closed);
     if whole * MANY > signed {
         tracing::warn!(

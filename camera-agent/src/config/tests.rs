@@ -85,6 +85,7 @@ fn all_problems_come_at_once() {
          [source]\nkind = \"y4m\"\nfaces = 2\nrate = 1000.0\n\
          [detect]\nthreshold = 2.0\nlook_ahead = \"soon\"\nholt = \"1s\"\nmargin = 0.5\n\
          [encode]\nquality = 101\n\
+         [spool]\nbytes = 1\nshare = 0.0\n\
          [[mask]]\nlabel = \"face\"\nx = 0\ny = 0\nw = 0\nh = 16\n\
          [[mask]]\nlabel = \"Till\"\nx = 70000\ny = 0\nw = 16\nh = 16\n",
     );
@@ -102,9 +103,11 @@ fn all_problems_come_at_once() {
         "f:13: detect.holt: there is no such key",
         "f:14: detect.margin",
         "f:16: encode.quality",
-        "f:18: mask[0].label: this label has a meaning of its own",
-        "f:21: mask[0].w",
-        "f:25: mask[1].x",
+        "f:18: spool.bytes",
+        "f:19: spool.share",
+        "f:21: mask[0].label: this label has a meaning of its own",
+        "f:24: mask[0].w",
+        "f:28: mask[1].x",
     ] {
         assert!(all.contains(part), "{part} is not in\n{all}");
     }

@@ -9,22 +9,29 @@ use link::queue::{Popped, Receiver};
 use link::stream::{self, ReadError, WriteError};
 use link::tls;
 use quinn::{Connection, ConnectionError, Endpoint, RecvStream, SendStream, VarInt};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 use wire::context::Codec;
-use wire::id::Digest;
-use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused};
+use wire::message::{DurableAck, Hello, MAX_HELLO, Message, Reason, Refused};
 
+use super::announce::Announcer;
 use super::status::Shared;
-use super::{Config, End, GREETING, Lost, WAITING, Waiting};
+use super::{Config, End, GREETING, Lost, WAITING, Waiting, backfill};
+use crate::spool::{Run, Spool};
 
-/// The only subscription of an agent's connection.
-const SUBSCRIPTION: u32 = 1;
+/// The subscription of live frames.
+pub(super) const SUBSCRIPTION: u32 = 1;
+
+/// The subscription of what is sent again.
+pub(super) const BACKFILL: u32 = 2;
 
 /// The longest message that a relay has to say to an agent: a receipt, a head of its log, a refusal.
 const MAX_ANSWER: usize = 64 << 10;
 
 /// How long the last frame may take to arrive before the connection is closed.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// How long the relay may then take to say that it has everything on disk.
+const SETTLING: Duration = Duration::from_millis(1500);
 
 /// The send window never gets smaller than this, in bytes: the transport needs some at hand to find out how wide the way is.
 const LEAST_WINDOW: u64 = 128 << 10;
@@ -58,7 +65,8 @@ impl Feed {
         }
         let fresh = |waiting: &Waiting| waiting.signed.frame.header().flags.key && waiting.since.elapsed() <= self.patience;
         let old = self.pending.iter().position(fresh).unwrap_or(self.pending.len());
-        self.pending.drain(..old);
+        let dropped = self.pending.drain(..old).next_back();
+        self.pass_over(dropped.as_ref());
         self.shared.offline(u64::try_from(old).unwrap_or(u64::MAX));
         self.needs_key = true;
         self.shared.wish_key();
@@ -82,6 +90,7 @@ impl Feed {
             };
             if self.needs_key && !next.signed.frame.header().flags.key {
                 self.shared.cut(1);
+                self.pass_over(Some(&next));
                 continue;
             }
             self.needs_key = false;
@@ -100,8 +109,16 @@ impl Feed {
         }
         let newest = self.pending.iter().rposition(|waiting| waiting.signed.frame.header().flags.key);
         if let Some(newest) = newest.filter(|place| *place > 0) {
-            self.pending.drain(..newest);
+            let dropped = self.pending.drain(..newest).next_back();
+            self.pass_over(dropped.as_ref());
             self.shared.slow(u64::try_from(newest).unwrap_or(u64::MAX));
+        }
+    }
+
+    /// A frame is not sent live, nor what was before it and was not.
+    fn pass_over(&self, waiting: Option<&Waiting>) {
+        if let Some((spool, Waiting { signed, .. })) = self.shared.spool().zip(waiting) {
+            spool.passed_over(signed.frame.context().session.number, signed.frame.header().sequence);
         }
     }
 
@@ -127,42 +144,58 @@ async fn greet(config: &Config, client: &tls::Client, publish: bool) -> Result<G
     let (mut control, mut answers) = timeout(GREETING, connection.open_bi()).await.map_err(|_| silent())?.map_err(|error| lost(&error))?;
     say(&mut control, &connection, &Message::Hello(Hello::new(None))).await?;
     if publish {
-        say(&mut control, &connection, &Message::Publish { subscription: SUBSCRIPTION }).await?;
+        let backfill = if config.spool.is_some() { BACKFILL } else { 0 };
+        say(&mut control, &connection, &Message::Publish { subscription: SUBSCRIPTION, backfill }).await?;
     }
     greeted(&mut answers, &connection).await?;
     Ok(Greeted { endpoint, connection, control, answers })
 }
 
-impl Greeted {
-    async fn close(self, why: &str) {
-        self.connection.close(VarInt::from_u32(0), why.as_bytes());
-        // So that the farewell leaves before the socket closes.
-        let _ = timeout(Duration::from_secs(1), self.endpoint.wait_idle()).await;
-    }
+async fn close(endpoint: &Endpoint, connection: &Connection, why: &str) {
+    connection.close(VarInt::from_u32(0), why.as_bytes());
+    // So that the farewell leaves before the socket closes.
+    let _ = timeout(Duration::from_secs(1), endpoint.wait_idle()).await;
 }
 
 /// Greets and leaves.
 pub(super) async fn probe(config: &Config, client: &tls::Client) -> Result<(), End> {
-    greet(config, client, false).await?.close("only looking").await;
+    let Greeted { endpoint, connection, .. } = greet(config, client, false).await?;
+    close(&endpoint, &connection, "only looking").await;
     Ok(())
 }
 
 /// Connects, greets, and sends until the queue ends or the connection does.
 pub(super) async fn run(config: &Config, client: &tls::Client, feed: &mut Feed) -> Result<(), End> {
-    let mut greeted = greet(config, client, true).await?;
+    let Greeted { endpoint, connection, control, mut answers } = greet(config, client, true).await?;
     tracing::info!(relay = %config.relay, "publishing");
+    let shared = Arc::clone(&feed.shared);
+    if let Some(spool) = shared.spool() {
+        spool.connected();
+    }
     feed.begin();
-    feed.shared.greeted();
-    let Greeted { connection, control, answers, .. } = &mut greeted;
+    shared.greeted();
+    let announcer = Announcer::new(control);
+    let again = async {
+        match shared.spool() {
+            Some(spool) => match backfill::run(&connection, &announcer, spool, &shared, config).await {
+                Ok(never) => match never {},
+                Err(end) => end,
+            },
+            None => std::future::pending().await,
+        }
+    };
     let end = tokio::select! {
         biased;
-        end = listen(answers, connection) => Err(end),
-        end = send(connection, control, feed, config) => end,
+        end = listen(&mut answers, &connection, shared.spool()) => Err(end),
+        end = send(&connection, &announcer, feed, config) => end,
+        end = again => Err(end),
+        end = deaf(&connection, config.silence) => Err(end),
     };
+    shared.sending(false);
     if end.is_ok() {
-        feed.shared.ended();
+        shared.ended();
     }
-    greeted.close("the camera stops").await;
+    close(&endpoint, &connection, "the camera stops").await;
     end
 }
 
@@ -185,12 +218,24 @@ async fn greeted(answers: &mut RecvStream, connection: &Connection) -> Result<()
 }
 
 /// Hears what the relay has to say, until the connection is over.
-async fn listen(answers: &mut RecvStream, connection: &Connection) -> End {
+async fn listen(answers: &mut RecvStream, connection: &Connection, spool: Option<&Spool>) -> End {
     loop {
         let message = stream::read(answers, MAX_ANSWER).await;
         match read(message, connection) {
-            // Acknowledgements, receipts and heads are for the spool and the log, which come later.
-            Ok(Message::DurableAck { .. } | Message::Receipt { .. } | Message::AuditHead { .. }) => {}
+            Ok(Message::DurableAck(DurableAck { subscription: SUBSCRIPTION, session, first, last })) => {
+                if let Some(spool) = spool {
+                    spool.acknowledge(Run { session, first, last });
+                }
+            }
+            // Receipts and heads are for a log, which comes later.
+            Ok(Message::Receipt { .. } | Message::AuditHead { .. }) => {}
+            // Live goes on.
+            Ok(Message::Refused(Refused { subscription: SUBSCRIPTION, reason: Reason::Storage, text })) => match spool {
+                Some(spool) => spool.not_storing(&text),
+                None => {
+                    tracing::warn!(why = %text, "the relay stores nothing at the moment, and there is no spool: what is captured now is lost to it")
+                }
+            },
             Ok(Message::Refused(refused)) => return refused.into(),
             Ok(_) => return nonsense("it says what only viewers are told"),
             Err(end) => return end,
@@ -208,37 +253,66 @@ fn read(message: Result<Option<bytes::Bytes>, ReadError>, connection: &Connectio
     }
 }
 
+/// Waits until the relay is deaf: something was sent to it some time ago, and nothing came since. The transport itself would wait much
+/// longer, and a relay that was killed and started again does not know this connection.
+async fn deaf(connection: &Connection, silence: Duration) -> End {
+    let mut heard = connection.stats().udp_rx.datagrams;
+    // When the first datagram went out since.
+    let mut asked: Option<(u64, Instant)> = None;
+    let mut sent = connection.stats().udp_tx.datagrams;
+    loop {
+        tokio::time::sleep(silence / 10).await;
+        let stats = connection.stats();
+        if stats.udp_rx.datagrams != heard {
+            (heard, sent, asked) = (stats.udp_rx.datagrams, stats.udp_tx.datagrams, None);
+            continue;
+        }
+        match asked {
+            None if stats.udp_tx.datagrams != sent => asked = Some((stats.udp_tx.datagrams, Instant::now())),
+            Some((_, since)) if since.elapsed() >= silence => return silent(),
+            _ => {}
+        }
+    }
+}
+
 /// Sends frames until the queue ends.
-async fn send(connection: &Connection, control: &mut SendStream, feed: &mut Feed, config: &Config) -> Result<(), End> {
-    let mut announced: Option<Digest> = None;
+async fn send(connection: &Connection, announcer: &Announcer, feed: &mut Feed, config: &Config) -> Result<(), End> {
     let mut group: Option<SendStream> = None;
+    // Of that group.
+    let mut first = 0;
     // Below the control stream, and each group below the ones before it: what was begun is finished first.
     let mut priority = 0_i32;
-    while let Some(Waiting { signed, .. }) = feed.next().await {
-        let header = signed.frame.header();
-        if announced != Some(signed.announcement.digest) {
-            for message in signed.announcement.messages(SUBSCRIPTION) {
-                say(control, connection, &message).await?;
-            }
-            announced = Some(signed.announcement.digest);
-        }
+    while let Some(Waiting { signed, since }) = feed.next().await {
+        let (header, session) = (signed.frame.header(), signed.frame.context().session.number);
         if header.flags.key {
+            let announcement = &signed.announcement;
+            let told = announcer.announce(announcement.digest, || announcement.messages(SUBSCRIPTION), GREETING).await;
+            told.map_err(|error| broken(connection, &error.to_string()))?;
             // Dropping the stream of the group before finishes it.
             let stream = timeout(config.stall, connection.open_uni()).await.map_err(|_| silent())?.map_err(|error| lost(&error))?;
             priority = priority.saturating_sub(1);
             let _ = stream.set_priority(priority);
-            group = Some(stream);
+            (group, first) = (Some(stream), header.sequence);
         }
         let Some(stream) = group.as_mut() else {
             feed.give_up();
             feed.shared.cut(1);
+            feed.pass_over(Some(&Waiting { signed, since }));
             continue;
         };
         let window = (2 * connection.stats().path.cwnd).clamp(LEAST_WINDOW, config.transport.send_window.max(LEAST_WINDOW));
         connection.set_send_window(window);
-        let head = Message::frame_head(SUBSCRIPTION, signed.frame.context().session.number);
-        match stream::write_within(stream, &head, signed.frame.bytes().clone(), config.stall).await {
-            Ok(()) => feed.shared.sent(signed.frame.bytes().len()),
+        let head = Message::frame_head(SUBSCRIPTION, session);
+        feed.shared.sending(true);
+        let written = stream::write_within(stream, &head, signed.frame.bytes().clone(), config.stall).await;
+        feed.shared.sending(false);
+        match written {
+            Ok(()) => {
+                feed.shared.sent(signed.frame.bytes().len());
+                if let Some(spool) = feed.shared.spool() {
+                    spool.sent(session, header.sequence, signed.frame.bytes().len());
+                }
+            }
             Err(WriteError::Broken(quinn::WriteError::ConnectionLost(error))) => {
                 feed.shared.cut(1);
                 return Err(lost(&error));
@@ -249,6 +323,10 @@ async fn send(connection: &Connection, control: &mut SendStream, feed: &mut Feed
                 group = None;
                 feed.shared.slow(1);
                 feed.give_up();
+                if let Some(spool) = feed.shared.spool() {
+                    spool.taken_back(Run { session, first, last: header.sequence });
+                }
+                feed.pass_over(Some(&Waiting { signed, since }));
                 continue;
             }
         }
@@ -261,10 +339,20 @@ async fn send(connection: &Connection, control: &mut SendStream, feed: &mut Feed
         let _ = last.finish();
         let _ = timeout(FAREWELL, last.stopped()).await;
     }
+    if let Some(spool) = feed.shared.spool() {
+        spool.all_settled();
+        let settled = async {
+            while !spool.is_settled() {
+                tokio::time::sleep(SETTLING / 50).await;
+            }
+        };
+        // What is not settled by then is kept, and sent at the next start.
+        let _ = timeout(SETTLING, settled).await;
+    }
     Ok(())
 }
 
-fn silent() -> End {
+pub(super) fn silent() -> End {
     End { why: Lost::Broken("it stopped answering".to_owned()), lasting: false }
 }
 
@@ -273,7 +361,7 @@ fn nonsense(what: &str) -> End {
 }
 
 /// Why a stream broke: most often because its connection did, which knows better.
-fn broken(connection: &Connection, otherwise: &str) -> End {
+pub(super) fn broken(connection: &Connection, otherwise: &str) -> End {
     match connection.close_reason() {
         Some(error) => lost(&error),
         None => End { why: Lost::Broken(otherwise.to_owned()), lasting: false },

@@ -6,8 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use serde::Serialize;
 
 use super::Lost;
+use crate::spool::{self, Spool};
 
-/// Frames that were signed and not sent, by reason.
+/// Frames that were signed and not sent live, by reason. With a spool they are sent behind the live ones.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize)]
 pub struct Drops {
     /// There was no connection.
@@ -33,10 +34,16 @@ pub struct Status {
     pub dropped: Drops,
     /// Why the last connection was lost, or did not come about.
     pub lost: Option<String>,
+    /// What waits for the relay on the agent's disk.
+    pub spool: Option<spool::Status>,
 }
 
 #[derive(Debug, Default)]
 pub(super) struct Shared {
+    spool: Option<Spool>,
+    /// A live frame is being handed over to the transport.
+    sending: AtomicBool,
+    has_sent: AtomicBool,
     key_wish: AtomicBool,
     connected: AtomicBool,
     connections: AtomicU64,
@@ -49,8 +56,25 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub(super) fn new() -> Self {
-        Self::default()
+    pub(super) fn new(spool: Option<Spool>) -> Self {
+        Self { spool, ..Self::default() }
+    }
+
+    pub(super) const fn spool(&self) -> Option<&Spool> {
+        self.spool.as_ref()
+    }
+
+    pub(super) fn sending(&self, sending: bool) {
+        self.sending.store(sending, Ordering::Relaxed);
+    }
+
+    /// Whether anything was sent live on this connection.
+    pub(super) fn has_sent(&self) -> bool {
+        self.has_sent.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn is_sending(&self) -> bool {
+        self.sending.load(Ordering::Relaxed)
     }
 
     pub(super) fn take_key_wish(&self) -> bool {
@@ -62,6 +86,7 @@ impl Shared {
     }
 
     pub(super) fn greeted(&self) {
+        self.has_sent.store(false, Ordering::Relaxed);
         self.connections.fetch_add(1, Ordering::Relaxed);
         self.connected.store(true, Ordering::Relaxed);
     }
@@ -76,6 +101,7 @@ impl Shared {
     }
 
     pub(super) fn sent(&self, bytes: usize) {
+        self.has_sent.store(true, Ordering::Relaxed);
         self.frames.fetch_add(1, Ordering::Relaxed);
         self.bytes.fetch_add(u64::try_from(bytes).unwrap_or(u64::MAX), Ordering::Relaxed);
     }
@@ -106,6 +132,7 @@ impl Shared {
             bytes: read(&self.bytes),
             dropped: Drops { offline: read(&self.offline), slow: read(&self.slow), cut: read(&self.cut) },
             lost: self.lost.lock().unwrap_or_else(PoisonError::into_inner).clone(),
+            spool: self.spool.as_ref().map(Spool::status),
         }
     }
 }

@@ -3,54 +3,10 @@
 use bytes::Bytes;
 use link::stream;
 use quinn::{Connection, RecvStream, SendStream};
-use wire::context::Codec;
-use wire::epoch::{Link, SourceKind};
-use wire::id::{Micros, SessionId};
-use wire::label::Labels;
 use wire::message::{Hello, Message, Reason, Refused};
-use wire::sign::SessionSigner;
 
 use super::*;
-use crate::encode::Encoded;
-use crate::sealing::{Authorized, Sealer, Terms};
-use crate::testing::{Fake, Operator, SOON, blank, camera_key, nobody, until};
-
-/// Frames of one session, written as a stream: `K` opens a group, `p` continues it, `E` ends the session.
-struct Camera {
-    sealer: Sealer,
-    signer: SessionSigner,
-    size: usize,
-}
-
-impl Camera {
-    fn new(size: usize) -> Self {
-        let terms = Arc::new(Terms {
-            key: camera_key(),
-            session: SessionId { number: 1, nonce: [1; 16] },
-            link: Link::First,
-            source: SourceKind::Sample,
-            labels: Labels::default(),
-            detector: String::new(),
-        });
-        let signer = SessionSigner::new(terms.key.clone(), terms.session);
-        let sealer = Sealer::new(terms, Authorized::new(nobody()), Duration::from_secs(3600), Instant::now()).unwrap();
-        Self { sealer, signer, size }
-    }
-
-    fn frame(&mut self, kind: char) -> Signed {
-        if kind == 'E' {
-            let frame = self.signer.end(self.sealer.draw().unwrap(), Micros(2)).unwrap();
-            return Signed { announcement: Arc::clone(self.sealer.announcement()), frame };
-        }
-        let encoded = Encoded { key: kind == 'K', ..blank(Codec::H264, Bytes::from(vec![1; self.size]), Instant::now()) };
-        let (draft, announcement) = self.sealer.seal(encoded, self.signer.next_group()).unwrap().into_parts();
-        Signed { announcement, frame: self.signer.sign(draft).unwrap() }
-    }
-
-    fn frames(&mut self, kinds: &str) -> Vec<Signed> {
-        kinds.chars().map(|kind| self.frame(kind)).collect()
-    }
-}
+use crate::testing::{Camera, Fake, Operator, SOON, camera_key, until};
 
 fn config(fake: &Fake) -> Config {
     let identity = fake.operator.camera("front-door", &camera_key());
@@ -70,7 +26,7 @@ impl Agent {
         let connection = fake.accept().await;
         let (mut answer, mut said) = connection.accept_bi().await.unwrap();
         assert_eq!(hear(&mut said).await, Message::Hello(Hello::new(None)));
-        assert_eq!(hear(&mut said).await, Message::Publish { subscription: 1 });
+        assert_eq!(hear(&mut said).await, Message::Publish { subscription: 1, backfill: 0 });
         stream::write(&mut answer, &[], Message::Hello(Hello::new(None)).encode()).await.unwrap();
         Self { connection, said, answer }
     }
