@@ -7,6 +7,7 @@
 //! |---|---|
 //! | `POST /v1/camera/invite` | invites a camera and gives its one-time token |
 //! | `GET /v1/camera/list` | all cameras |
+//! | `GET /v1/archive` | whether frames are recorded at the moment |
 
 pub mod reach;
 pub mod socket;
@@ -78,11 +79,19 @@ pub struct Invited {
     pub command: String,
 }
 
+/// Whether frames are recorded at the moment.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Recording {
+    /// Why not, if they are not.
+    pub problem: Option<String>,
+}
+
 /// All commands.
 pub fn router(admin: Arc<Admin>) -> Router {
     Router::new()
         .route("/v1/camera/invite", post(invite))
         .route("/v1/camera/list", get(cameras))
+        .route("/v1/archive", get(archive))
         .fallback(async || Refused::not_found())
         .method_not_allowed_fallback(async || Refused::method())
         .layer(DefaultBodyLimit::max(MAX_COMMAND))
@@ -105,6 +114,10 @@ async fn invite(State(admin): State<Arc<Admin>>, Json(invite): Json<Invite>) -> 
         relay,
         root,
     }))
+}
+
+async fn archive(State(admin): State<Arc<Admin>>) -> Json<Recording> {
+    Json(Recording { problem: admin.live.not_storing() })
 }
 
 async fn cameras(State(admin): State<Arc<Admin>>) -> Result<Json<Vec<Listed>>, Refused> {

@@ -62,6 +62,14 @@ impl Report {
         self.findings.iter().find(|finding| finding.weight == Weight::Error).map(|finding| finding.code)
     }
 
+    /// The relay that runs says so.
+    pub(crate) fn records_nothing(&mut self, problem: &str) {
+        self.error(
+            Code::Io,
+            format!("the running relay records nothing at the moment: {problem}. Live goes on; agents keep what they capture"),
+        );
+    }
+
     fn error(&mut self, code: Code, text: impl ToString) {
         self.findings.push(Finding { weight: Weight::Error, text: text.to_string(), code });
     }

@@ -81,7 +81,7 @@ pub async fn carry_out(cli: Cli) -> Result<(), Error> {
     match cli.command {
         Command::Init(init) => init.carry_out(),
         Command::Run(file) => run::carry_out(&file).await,
-        Command::Check(check) => check.carry_out(),
+        Command::Check(check) => check.carry_out().await,
         Command::Camera { command } => command.carry_out().await,
     }
 }

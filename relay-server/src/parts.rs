@@ -87,6 +87,10 @@ impl Live for Parts {
         self.hub.is_online(camera)
     }
 
+    fn not_storing(&self) -> Option<String> {
+        self.history.problem()
+    }
+
     fn remove(&self, camera: CameraId) {
         self.cameras.revoke(camera);
     }

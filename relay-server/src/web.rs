@@ -52,6 +52,11 @@ pub trait Live: Send + Sync {
     /// Whether frames of this camera arrive.
     fn is_live(&self, camera: CameraId) -> bool;
 
+    /// Why nothing is recorded at the moment; `None` if everything is.
+    fn not_storing(&self) -> Option<String> {
+        None
+    }
+
     /// This key no longer belongs to the relay: whoever uses it is disconnected.
     fn remove(&self, _: CameraId) {}
 }

@@ -37,6 +37,10 @@ impl Store for Archive {
 }
 
 impl History for Archive {
+    fn problem(&self) -> Option<String> {
+        Self::problem(self)
+    }
+
     fn newest_epoch(&self, camera: CameraId) -> Option<Arc<Epoch>> {
         let found = Self::newest_epoch(self, camera);
         let found = found.inspect_err(|error| tracing::error!(%camera, "the newest epoch cannot be read: {error}")).ok()??;

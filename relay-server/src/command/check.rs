@@ -1,10 +1,13 @@
 //! `relay-server check`.
 
+use axum::http::Method;
 use clap::Args;
 use link::exit::Error;
 use serde_json::json;
 
 use super::{File, say, say_json};
+use crate::admin::Recording;
+use crate::admin::reach::Reach;
 use crate::check::{self, Report, Weight};
 use crate::clock::Clock;
 
@@ -18,8 +21,15 @@ pub(super) struct Check {
 }
 
 impl Check {
-    pub(super) fn carry_out(self) -> Result<(), Error> {
-        let report = check::check(&self.file.config, Clock::system().now());
+    pub(super) async fn carry_out(self) -> Result<(), Error> {
+        let mut report = check::check(&self.file.config, Clock::system().now());
+        // What only a relay that runs can say.
+        if let Ok(config) = self.file.load()
+            && let Ok(relay @ Reach::Running(_)) = Reach::find(config, Clock::system()).await
+            && let Ok(Recording { problem: Some(problem) }) = relay.call(Method::GET, "/v1/archive", None::<&()>).await
+        {
+            report.records_nothing(&problem);
+        }
         if self.json {
             say_json(&json!({ "ok": report.code().is_none(), "findings": report.findings }))?;
         } else {

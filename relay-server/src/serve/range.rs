@@ -67,6 +67,11 @@ pub trait History: Send + Sync + 'static {
     /// # Errors
     /// When it cannot be read.
     fn range(&self, camera: CameraId, asked: Asked) -> Result<Reader, Unreadable>;
+
+    /// Why nothing is recorded at the moment; `None` if everything is.
+    fn problem(&self) -> Option<String> {
+        None
+    }
 }
 
 /// A camera as the operator's CA introduces it.

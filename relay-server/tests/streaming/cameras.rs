@@ -292,6 +292,28 @@ async fn what_came_before_an_agent_left_is_taken() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn backfill_is_never_live_however_new_it_looks() {
+    let relay = Relay::start();
+    let mut agent = Agent::start(&relay, "front-door", Camera::new(1, 5)).await;
+    agent.epoch().await;
+    // The relay has just started: it has seen no frame that would be newer.
+    let missed = agent.camera.frames("KffKff");
+    let mut watching = Viewer::watch_when_online(&relay, "front-door").await;
+    agent.backfill(&missed).await;
+    let camera = agent.camera.id();
+    eventually("backfill is stored", || relay.memory.frames(camera).len() == 6).await;
+    agent.send("Kff").await;
+    assert_eq!(watching.sequences(3).await, [6, 7, 8]);
+    assert_eq!((relay.parts.counters.frames_backfilled.get(), relay.parts.counters.frames_live.get()), (6, 3));
+    // The control: the same frames, sent as live ones where nothing newer was, are.
+    let relay = Relay::start();
+    let mut agent = Agent::start(&relay, "front-door", Camera::new(1, 5)).await;
+    let mut watching = Viewer::watch_when_online(&relay, "front-door").await;
+    agent.send("KffKff").await;
+    assert_eq!(watching.sequences(6).await, [0, 1, 2, 3, 4, 5]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn what_is_held_already_is_taken_again() {
     let relay = Relay::start();
     let mut agent = Agent::start(&relay, "front-door", Camera::new(1, 1)).await;

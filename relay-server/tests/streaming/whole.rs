@@ -2,7 +2,7 @@
 
 use wire::message::{Layers, Message, Reason, Span, Subscribe};
 
-use crate::fakes::agent::Agent;
+use crate::fakes::agent::{Agent, SUBSCRIPTION};
 use crate::fakes::camera::{Camera, INTERVAL, START};
 use crate::fakes::viewer::{Viewer, live};
 use crate::fakes::{Relay, eventually};
@@ -32,6 +32,69 @@ async fn replay(relay: &Relay, key: u8, subscribe: Subscribe) -> Vec<String> {
             other => came.push(other.name().to_owned()),
         }
     }
+}
+
+/// What the agent is told until this frame is on disk.
+async fn acknowledged(agent: &mut Agent, session: u64, until: u64) -> Vec<(u64, u64)> {
+    let mut runs = Vec::new();
+    while runs.last().is_none_or(|(_, last)| *last < until) {
+        match agent.hear().await {
+            Some(Message::DurableAck(ack)) => {
+                assert_eq!((ack.subscription, ack.session), (SUBSCRIPTION, session));
+                runs.push((ack.first, ack.last));
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+    runs
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_agent_is_told_what_is_on_disk_and_again_after_a_restart() {
+    let relay = Relay::whole().await;
+    let mut agent = Agent::start(&relay, "front-door", Camera::new(1, 1)).await;
+    let frames = agent.send("KffKff").await;
+    let runs = acknowledged(&mut agent, 1, 5).await;
+    let all: Vec<u64> = runs.iter().flat_map(|(first, last)| *first..=*last).collect();
+    assert_eq!(all, [0, 1, 2, 3, 4, 5], "each once");
+    let identity = agent.identity.clone();
+    let relay = relay.restart().await;
+
+    // The same frames again, as backfill; then one that was signed twice.
+    let mut camera = agent.camera;
+    let record = camera.record.clone().unwrap();
+    let mut fork = Camera::new(1, 1);
+    fork.public = 999;
+    fork.begin_epoch();
+    let forged = fork.frames("Kff");
+    camera.sequence = 6;
+    let mut agent = Agent::connect(&relay, identity, camera).await;
+    agent.say(&Message::Record { subscription: SUBSCRIPTION, record }).await;
+    agent.backfill(&frames).await;
+    acknowledged(&mut agent, 1, 5).await;
+    assert_eq!(relay.parts.counters.frames_live.get(), 0);
+    let fork_record = fork.record.clone().unwrap();
+    agent.say(&Message::Record { subscription: SUBSCRIPTION, record: fork_record }).await;
+    agent.backfill(&forged).await;
+    assert_eq!(agent.refusal().await.reason, Reason::Forked);
+    relay.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_fork_of_what_only_the_archive_remembers_is_refused() {
+    let relay = Relay::whole().await;
+    let mut agent = Agent::start(&relay, "front-door", Camera::new(1, 1)).await;
+    agent.send("KffKff").await;
+    acknowledged(&mut agent, 1, 5).await;
+    let identity = agent.identity.clone();
+    // Nothing in memory contradicts it any more.
+    let relay = relay.restart().await;
+    let mut fork = Camera::new(1, 1);
+    fork.public = 999;
+    let mut agent = Agent::connect(&relay, identity, fork).await;
+    agent.send("Kff").await;
+    assert_eq!(agent.refusal().await.reason, Reason::Forked);
+    relay.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -96,12 +96,21 @@ impl Agent {
 
     /// Sends frames, a new stream for every key frame.
     pub async fn send_frames(&self, frames: &[SignedFrame]) {
+        self.send_under(SUBSCRIPTION, frames).await;
+    }
+
+    /// The same, as earlier ones.
+    pub async fn backfill(&self, frames: &[SignedFrame]) {
+        self.send_under(BACKFILL, frames).await;
+    }
+
+    async fn send_under(&self, subscription: u32, frames: &[SignedFrame]) {
         let mut stream: Option<SendStream> = None;
         for frame in frames {
             if frame.header().flags.key {
                 stream = Some(self.connection.open_uni().await.unwrap());
             }
-            let head = Message::frame_head(SUBSCRIPTION, frame.context().session.number);
+            let head = Message::frame_head(subscription, frame.context().session.number);
             // The relay may have had enough in the middle of it.
             let _ = stream::write(stream.as_mut().unwrap(), &head, frame.bytes().clone()).await;
         }
