@@ -54,6 +54,9 @@ const SILENCE: Duration = Duration::from_secs(5);
 /// How long the relay may take to be reached and to greet.
 const GREETING: Duration = Duration::from_secs(10);
 
+/// The pauses between connections. What is captured meanwhile waits in the spool, and nobody sees it live.
+const PACE: Pace = Pace { first: Duration::from_millis(500), longest: Duration::from_secs(5), stable: Duration::from_secs(5) };
+
 /// After a refusal that time alone will not cure: a revoked certificate, a second agent with the same key.
 const LONG: Duration = Duration::from_secs(300);
 
@@ -102,7 +105,7 @@ impl Config {
             root,
             identity,
             transport: Transport::AGENT,
-            pace: Pace::CONNECTION,
+            pace: PACE,
             long: LONG,
             patience: PATIENCE,
             stall: STALL,
@@ -171,7 +174,8 @@ impl Outlet for Inlet {
     }
 
     fn wants_key_frame(&mut self) -> bool {
-        self.shared.take_key_wish()
+        // Both are asked, so that no wish is left over.
+        self.shared.take_key_wish() | self.intake.as_mut().is_some_and(Intake::wants_key_frame)
     }
 }
 

@@ -31,7 +31,7 @@ mod tests;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{SyncSender, TrySendError, sync_channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -183,6 +183,8 @@ struct Shared {
     config: Config,
     books: Mutex<Books>,
     load: Load,
+    /// A group has become larger than a volume should be: the next frame should open one.
+    key_wish: AtomicBool,
     end: Mutex<End>,
     changed: Condvar,
 }
@@ -237,6 +239,11 @@ impl Intake {
             self.spool.0.not_spooled(NotSpooled::Behind, 1);
         }
     }
+
+    /// Whether the next frame should open a group, so that groups can be dropped at all. Asking takes the wish away.
+    pub fn wants_key_frame(&mut self) -> bool {
+        self.spool.0.key_wish.swap(false, Ordering::Relaxed)
+    }
 }
 
 impl fmt::Debug for Intake {
@@ -253,8 +260,14 @@ impl Spool {
     /// The system gives no thread.
     pub fn open(config: Config) -> std::io::Result<(Self, Intake)> {
         let (sender, receiver) = sync_channel(INTAKE.0);
-        let shared =
-            Arc::new(Shared { config, books: Mutex::default(), load: Load::default(), end: Mutex::default(), changed: Condvar::new() });
+        let shared = Arc::new(Shared {
+            config,
+            books: Mutex::default(),
+            load: Load::default(),
+            key_wish: AtomicBool::new(false),
+            end: Mutex::default(),
+            changed: Condvar::new(),
+        });
         let mut writer = Writer::new(Arc::clone(&shared));
         writer.find();
         std::thread::Builder::new().name("spool".to_owned()).spawn(move || writer.run(&receiver))?;

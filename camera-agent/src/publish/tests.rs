@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use link::stream;
 use quinn::{Connection, RecvStream, SendStream};
-use wire::message::{Hello, Message, Reason, Refused};
+use wire::message::{DurableAck, Hello, Message, Reason, Refused};
 
 use super::*;
 use crate::testing::{Camera, Fake, Operator, SOON, camera_key, until};
@@ -23,10 +23,15 @@ struct Agent {
 
 impl Agent {
     async fn greet(fake: &Fake) -> Self {
+        Self::greet_with(fake, 0).await
+    }
+
+    /// One that will send earlier frames as well, under that subscription.
+    async fn greet_with(fake: &Fake, backfill: u32) -> Self {
         let connection = fake.accept().await;
         let (mut answer, mut said) = connection.accept_bi().await.unwrap();
         assert_eq!(hear(&mut said).await, Message::Hello(Hello::new(None)));
-        assert_eq!(hear(&mut said).await, Message::Publish { subscription: 1, backfill: 0 });
+        assert_eq!(hear(&mut said).await, Message::Publish { subscription: 1, backfill });
         stream::write(&mut answer, &[], Message::Hello(Hello::new(None)).encode()).await.unwrap();
         Self { connection, said, answer }
     }
@@ -43,15 +48,24 @@ impl Agent {
         grants.record
     }
 
-    /// All frames of the next group that arrives, until its stream ends.
+    /// All frames of the next live group that arrives, until its stream ends.
     async fn group(&self) -> Vec<Bytes> {
+        let (subscription, frames) = self.any_group().await;
+        assert_eq!(subscription, 1);
+        frames
+    }
+
+    /// The subscription and all frames of the next group that arrives, until its stream ends.
+    async fn any_group(&self) -> (u32, Vec<Bytes>) {
+        let mut under = 0;
         let mut stream = tokio::time::timeout(SOON, self.connection.accept_uni()).await.unwrap().unwrap();
         let mut frames = Vec::new();
         while let Some(message) = stream::read_within(&mut stream, 1 << 20, SOON).await.unwrap() {
-            let Message::Frame { subscription: 1, session: 1, frame } = Message::decode(message).unwrap() else { panic!("no frame") };
+            let Message::Frame { subscription, session: 1, frame } = Message::decode(message).unwrap() else { panic!("no frame") };
+            under = subscription;
             frames.push(frame);
         }
-        frames
+        (under, frames)
     }
 }
 
@@ -132,6 +146,94 @@ async fn after_a_loss_live_begins_anew() {
     let status = publisher.status();
     assert!(status.lost.as_deref().is_some_and(|why| why.contains("restarting")), "{status:?}");
     assert_eq!(status.dropped.offline + status.dropped.cut, 5, "{status:?}");
+}
+
+#[tokio::test]
+async fn what_the_relay_missed_follows_behind_the_live_frames_until_it_has_it() {
+    let (fake, dir) = (Fake::new(), tempfile::tempdir().unwrap());
+    let config = Config { patience: Duration::from_millis(50), spool: Some(spool::Config::new(dir.path())), ..config(&fake) };
+    let (publisher, mut inlet) = Publisher::start(config, Shutdown::new()).unwrap();
+    let mut camera = Camera::new(1000);
+    let missed = camera.frames("KppKp");
+    missed.clone().into_iter().for_each(|frame| inlet.send(frame));
+    let status = || publisher.status().spool.unwrap();
+    until("spooled", || status().spooled == 5).await;
+    tokio::time::sleep(Duration::from_millis(60)).await;
+
+    let mut agent = Agent::greet_with(&fake, 2).await;
+    until("greeted", || publisher.status().connected).await;
+    assert!(inlet.wants_key_frame(), "live resumes at once");
+    let live = camera.frames("KpK");
+    live.clone().into_iter().for_each(|frame| inlet.send(frame));
+    agent.announced().await;
+    let mut groups = Vec::new();
+    for _ in 0..3 {
+        groups.push(agent.any_group().await);
+    }
+    let live_at = groups.iter().position(|group| *group == (1, bytes(&live[..2]))).unwrap();
+    assert_eq!(live_at, 0, "live comes first");
+    let mut backfill: Vec<_> = groups.drain(1..).collect();
+    backfill.sort_by_key(|(_, frames)| std::cmp::Reverse(frames.len()));
+    assert_eq!(backfill, [(2, bytes(&missed[..3])), (2, bytes(&missed[3..]))]);
+    assert_eq!(status().waiting, 8, "sent is not had");
+
+    agent.say(Message::DurableAck(DurableAck { subscription: 1, session: 1, first: 0, last: 6 })).await;
+    until("acknowledged", || status().waiting == 1).await;
+    // The relay loses the rest with its connection; what it acknowledged does not come again.
+    agent.connection.close(0_u32.into(), b"restarting");
+    let agent = Agent::greet_with(&fake, 2).await;
+    until("greeted again", || publisher.status().connections == 2).await;
+    let next = camera.frames("Kp");
+    next.clone().into_iter().for_each(|frame| inlet.send(frame));
+    drop(inlet);
+    let mut groups = [agent.any_group().await, agent.any_group().await];
+    groups.sort();
+    assert_eq!(groups, [(1, bytes(&next)), (2, bytes(&live[2..]))]);
+}
+
+#[tokio::test]
+async fn a_relay_that_stores_nothing_is_told_apart_from_one_that_refuses() {
+    let (fake, dir) = (Fake::new(), tempfile::tempdir().unwrap());
+    let config = Config { spool: Some(spool::Config::new(dir.path())), ..config(&fake) };
+    let (publisher, mut inlet) = Publisher::start(config, Shutdown::new()).unwrap();
+    let mut agent = Agent::greet_with(&fake, 2).await;
+    until("greeted", || publisher.status().connected).await;
+    let mut camera = Camera::new(1000);
+    camera.frames("Kp").into_iter().for_each(|frame| inlet.send(frame));
+    agent.announced().await;
+    let storage = Refused { subscription: 1, reason: Reason::Storage, text: "no space left".to_owned() };
+    agent.say(Message::Refused(storage)).await;
+    let status = || publisher.status().spool.unwrap();
+    until("told", || status().not_storing.is_some_and(|why| why.contains("no space left"))).await;
+    // Live goes on, on the same connection.
+    let live = camera.frames("Kp");
+    live.clone().into_iter().for_each(|frame| inlet.send(frame));
+    while agent.any_group().await != (1, bytes(&live)) {}
+    assert_eq!((publisher.status().connected, publisher.status().connections), (true, 1));
+    agent.say(Message::DurableAck(DurableAck { subscription: 1, session: 1, first: 2, last: 3 })).await;
+    until("it stores again", || status().not_storing.is_none()).await;
+    drop(inlet);
+}
+
+#[tokio::test]
+async fn a_relay_that_went_silent_is_looked_for_anew() {
+    let fake = Fake::new();
+    let config = Config { silence: Duration::from_millis(300), ..config(&fake) };
+    let (publisher, mut inlet) = Publisher::start(config, Shutdown::new()).unwrap();
+    let _agent = Agent::greet(&fake).await;
+    until("greeted", || publisher.status().connected).await;
+    // A process that stands still, as far as its peer can see.
+    let socket = std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    fake.endpoint.rebind(socket).unwrap();
+    let mut camera = Camera::new(1000);
+    let mut frames = 0;
+    until("it noticed", || {
+        camera.frames("K").into_iter().for_each(|frame| inlet.send(frame));
+        frames += 1;
+        publisher.status().lost.is_some_and(|why| why.contains("stopped answering"))
+    })
+    .await;
+    assert!(frames > 1);
 }
 
 #[tokio::test]

@@ -172,6 +172,24 @@ fn too_many_bytes_drop_whole_groups_the_oldest_first() {
 }
 
 #[test]
+fn a_group_that_does_not_end_is_asked_to() {
+    let dir = tempfile::tempdir().unwrap();
+    let (spool, mut intake) = Spool::open(Config { volume_bytes: 20_000, ..config(&dir) }).unwrap();
+    let mut camera = Camera::new(5_000);
+    let mut written = 0;
+    let mut write = |intake: &mut Intake, kind| {
+        intake.offer(&camera.frame(kind));
+        written += 1;
+        until("written", || spool.status().spooled == written);
+        intake.wants_key_frame()
+    };
+    let mut wishes = vec![write(&mut intake, 'K')];
+    wishes.extend((0..8).map(|_| write(&mut intake, 'p')));
+    assert!(!wishes[5] && wishes[8], "{wishes:?}");
+    assert!(!write(&mut intake, 'K'), "then there is room again");
+}
+
+#[test]
 fn what_is_too_old_goes_and_is_counted_even_if_nobody_looked_into_it() {
     let dir = tempfile::tempdir().unwrap();
     let all = Camera::new(500).frames("KppKpp");

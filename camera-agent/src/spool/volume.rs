@@ -49,7 +49,9 @@ pub(super) fn list(folder: &Path) -> io::Result<Vec<(u64, u64)>> {
 /// Makes the folder, for its owner alone.
 pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
     DirBuilder::new().recursive(true).mode(0o700).create(folder)?;
-    std::fs::set_permissions(folder, Permissions::from_mode(0o700))
+    // One that is right already may lie on a disk that takes no changes.
+    let mode = std::fs::metadata(folder)?.permissions().mode() & 0o777;
+    if mode == 0o700 { Ok(()) } else { std::fs::set_permissions(folder, Permissions::from_mode(0o700)) }
 }
 
 /// Makes a volume; gives it with its length.

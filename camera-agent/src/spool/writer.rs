@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::fs::File;
 use std::io::{self, Write as _};
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
@@ -191,6 +192,9 @@ impl Writer {
         let mut books = self.shared.books();
         books.wrote(run, key, bytes);
         let solved = books.problem.take().is_some();
+        if bytes > 2 * self.shared.config.volume_bytes {
+            self.shared.key_wish.store(true, Ordering::Relaxed);
+        }
         drop(books);
         if solved {
             tracing::info!("the spool can be written again");
