@@ -36,6 +36,13 @@ impl SmallDisk {
         }
     }
 
+    /// Lets nobody write any more, or everybody again. No file may be open to be written.
+    pub fn read_only(&self, read_only: bool) {
+        let how = if read_only { "remount,ro" } else { "remount,rw" };
+        let mounted = Command::new("mount").args(["-o", how]).arg(&self.path).status();
+        assert!(mounted.is_ok_and(|status| status.success()), "{} cannot be mounted with {how}", self.path.display());
+    }
+
     /// Makes room again.
     pub fn empty(&self) {
         fs::remove_file(self.path.join("filling")).unwrap();

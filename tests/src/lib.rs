@@ -4,7 +4,8 @@
 //! [`search`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
 //! what an honest agent sees ([`source`], [`detector`]); who looks
 //! ([`audience`]); all of them together ([`world`]); and the real programs ([`program`],
-//! [`site`]), on disks that may be full ([`disk`]) and screens without glass ([`display`]).
+//! [`site`]), on disks that may be full ([`disk`]) and screens without glass ([`display`]), with clocks that may step ([`clock`]) and a way between
+//! them that may be cut ([`path`]).
 //!
 //! A fake that cannot do its work fails the test, so everything here panics where a program would return an error.
 
@@ -30,7 +31,9 @@ pub mod source;
 pub mod audience;
 pub mod world;
 
+pub mod clock;
 pub mod disk;
 pub mod display;
+pub mod path;
 pub mod program;
 pub mod site;

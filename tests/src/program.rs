@@ -169,6 +169,18 @@ impl Running {
         [&self.stdout, &self.stderr].map(|file| read(file)).concat()
     }
 
+    /// Where it says what it is doing.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        &self.stderr
+    }
+
+    /// How often it said this so far.
+    #[must_use]
+    pub fn said_so_often(&self, text: &str) -> usize {
+        self.said().matches(text).count()
+    }
+
     /// Waits until it has said this; fails when it never does, or ends before.
     pub fn wait_for(&mut self, text: &str) {
         let what = format!("“{text}” from {}", self.name);

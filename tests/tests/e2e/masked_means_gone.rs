@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use celosia_tests::audience::{Ask, Audience};
+use celosia_tests::patience::eventually_blocking;
 use celosia_tests::person::Person;
 use celosia_tests::picture::Luma;
-use celosia_tests::search::{Planted, Trace};
+use celosia_tests::search::{Planted, Trace, files};
 use celosia_tests::site::{Site, unlocking};
 use celosia_tests::source::Stage;
 
@@ -70,11 +71,15 @@ fn run(masked: bool, codec: &str) -> Run {
         audience.shown.iter().flat_map(|shown| shown.frame.bytes().to_vec()).collect()
     });
 
-    // In order, so that everything is on the disk.
-    for program in [agent, relay] {
-        program.signal("TERM");
-        program.ended().expect(0);
-    }
+    // The relay first, so that frames stay in the agent's spool; in order, so that everything is on the disk.
+    relay.signal("TERM");
+    relay.ended().expect(0);
+    let spooled =
+        || files(&site.path(NAME).join("spool")).iter().map(|file| file.metadata().map_or(0, |metadata| metadata.len())).sum::<u64>();
+    let before = spooled();
+    eventually_blocking("frames are kept in the spool", || spooled() > before + 100_000);
+    agent.signal("TERM");
+    agent.ended().expect(0);
     Run { site, planted: Planted::new(&texture), received, agent_limits }
 }
 
@@ -126,11 +131,20 @@ fn is_everywhere(codec: &str) {
     let scores =
         || celosia_tests::search::pictures(&run.received).iter().map(|(_, picture)| run.planted.score(picture)).collect::<Vec<_>>();
     assert!(!run.planted.traces(&run.received).is_empty(), "in what the relay received: {:?}", scores());
-    let found = run.traces(&["relay", "public"]);
+    let found = run.traces(&["relay", "public", "front-door/spool"]);
     let in_folder = |part: &str| found.iter().any(|(file, _)| file.to_string_lossy().contains(part));
-    for place in ["relay/archive", "public/snapshot.png", "public/agent.jpg", "public/frames/", "public/frames.y4m", "public/replay/"] {
+    for place in [
+        "relay/archive",
+        "front-door/spool",
+        "public/snapshot.png",
+        "public/agent.jpg",
+        "public/frames/",
+        "public/frames.y4m",
+        "public/replay/",
+    ] {
         assert!(in_folder(place), "{place} is not among {found:?}");
     }
     // Where no pictures belong there are none, masked or not.
-    assert_eq!(run.traces(&[NAME, "tmp", "logs", "home"]), []);
+    let elsewhere = run.traces(&[NAME, "tmp", "logs", "home"]);
+    assert!(elsewhere.iter().all(|(file, _)| file.starts_with(run.site.path("front-door/spool"))), "{elsewhere:?}");
 }

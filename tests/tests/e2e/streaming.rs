@@ -5,6 +5,7 @@ use std::time::Duration;
 use camera_agent::agent::Destination;
 use camera_agent::config::Codec;
 use camera_agent::publish::PATIENCE;
+use camera_agent::spool::Drops;
 use celosia_tests::audience::{Ask, Audience, is_the_cameras_picture};
 use celosia_tests::camera::{Camera, INTERVAL};
 use celosia_tests::detector::FakeDetector;
@@ -180,21 +181,68 @@ async fn a_relay_that_restarts_is_found_again_with_its_archive() {
     assert_eq!(error.code, Code::Unavailable);
     assert!(error.message.contains("stopping") || error.message.contains("shutting down"), "{error}");
 
-    // Longer than the agent holds on to a frame.
+    // Longer than a frame may wait to be sent live.
     tokio::time::sleep(3 * PATIENCE).await;
     world.start_relay().await;
     let mut after = world.watch_when_live(Ask { highest: before.places().last().copied(), ..Ask::live(NAME) }).await;
     after.frames(5).await;
     assert_eq!(after.verdict(), Verdict::Authentic, "{}", after.reasons());
+    assert!(after.places().windows(2).all(|pair| pair[0] < pair[1]), "nothing of the past comes as live: {:?}", after.places());
+    // What was captured while the relay was away follows behind: ten frames a second, so fewer than these wait only for their turn.
+    let spool = || agent.status().publish.and_then(|publish| publish.spool).unwrap();
+    eventually("everything is on the relay's disk", || spool().backfilled > 0 && spool().waiting < 15).await;
+    assert_eq!(spool().dropped, Drops::default());
     stop(agent).await;
 
     let whole = world.recording(NAME, None).await;
     for seen in [&before, &after] {
         assert!(digests(seen).iter().all(|digest| digests(&whole).contains(digest)), "what was seen live is in the archive");
     }
-    // What was captured while the relay was away was dropped, and is shown as such.
+    assert_eq!(whole.verdict(), Verdict::Authentic, "{}", whole.reasons());
+    assert!(gapless(&whole) && whole.places().first() == Some(&(1, 0)), "{:?}", whole.gaps);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn without_a_spool_what_the_relay_missed_is_a_gap() {
+    let mut world = World::new().await;
+    let forgetful = world.agent(NAME, &stage(1), Some(detector())).await.with(|setup| {
+        let Destination::Relay(publish) = &mut setup.parts.destination else { unreachable!() };
+        (publish.patience, publish.spool) = (PATIENCE, None);
+    });
+    let agent = forgetful.start().await;
+    let mut before = world.watch_when_live(Ask::live(NAME)).await;
+    before.frames(5).await;
+    world.stop_relay().await;
+    tokio::time::sleep(3 * PATIENCE).await;
+    world.start_relay().await;
+    let mut after = world.watch_when_live(Ask::live(NAME)).await;
+    after.frames(5).await;
+    stop(agent).await;
+    let whole = world.recording(NAME, None).await;
     assert_eq!(whole.verdict(), Verdict::WithGaps, "{}", whole.reasons());
     assert!(!whole.gaps.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_a_camera_captured_before_it_reached_the_relay_is_recorded_from_its_first_frame() {
+    let mut world = World::new().await;
+    // Two sessions with nobody there: the second still runs when the relay comes.
+    let setup = world.agent(NAME, &stage(1), Some(detector())).await;
+    world.stop_relay().await;
+    let agent = setup.start().await;
+    let spooled = |agent: &camera_agent::agent::Agent| agent.status().publish.and_then(|publish| publish.spool).unwrap().spooled;
+    eventually("frames are kept", || spooled(&agent) >= 8).await;
+    stop(agent).await;
+    let agent = world.agent(NAME, &stage(2), Some(detector())).await.start().await;
+    eventually("frames are kept", || spooled(&agent) >= 8).await;
+    world.start_relay().await;
+    let spool = || agent.status().publish.and_then(|publish| publish.spool).unwrap();
+    eventually("everything is on the relay's disk", || spool().acknowledged > 16 && spool().waiting < 15).await;
+    stop(agent).await;
+    let whole = world.recording(NAME, None).await;
+    assert_eq!(whole.verdict(), Verdict::Authentic, "{}", whole.reasons());
+    let firsts = [(1, 0), (2, 0)].map(|place| whole.places().contains(&place));
+    assert_eq!((firsts, whole.ends, whole.gaps.len()), ([true, true], 2, 0), "{:?}", whole.places());
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

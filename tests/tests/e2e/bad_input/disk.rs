@@ -56,9 +56,11 @@ fn a_relay_that_cannot_store_relays_on_and_says_so() {
     let disk = SmallDisk::mount(site.path("relay/archive"), 4096);
     let mut relay = site.start_relay();
     site.enroll(NAME, CONFIG);
-    let agent = site.start_agent(NAME);
+    let mut agent = site.start_agent(NAME);
     disk.fill();
     relay.wait_for("No space left");
+    agent.wait_for("the relay stores nothing at the moment");
+    site.relay("check").run().expect(74).says(&["records nothing at the moment", "No space left"]);
     // Live goes on, as masked as before.
     let watch = |frames: u32| {
         let program: Program = site.viewer("watch").arg(site.camera(NAME)).args(&format!("--json --frames {frames}"));
@@ -71,6 +73,8 @@ fn a_relay_that_cannot_store_relays_on_and_says_so() {
     assert_eq!(relay.status(), None);
     disk.empty();
     relay.wait_for("storing goes on");
+    agent.wait_for("the relay stores again");
+    site.relay("check").run().expect(0);
     watch(3);
     for program in [agent, relay] {
         program.signal("TERM");
