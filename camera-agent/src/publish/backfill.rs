@@ -67,6 +67,7 @@ pub(super) async fn run(
                 let sent = sender.send(*again).await;
                 let (run, sent) = sent?;
                 spool.landed(run, sent);
+                tracing::debug!(session = run.session, first = run.first, last = run.last, whole = sent, "sent again");
             }
             Next::Nothing => sleep(LOOK).await,
         }

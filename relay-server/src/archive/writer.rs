@@ -14,6 +14,7 @@ use super::counters::{NotStored, add};
 use super::desk::{Abandoned, Desk, Numbers, Tools, Trouble};
 use super::index::Closed;
 use super::mend::{Mender, Outcome};
+use super::place::Place;
 use super::retention::retain;
 use super::segment::Fault;
 use super::shelf::{Shelf, lock};
@@ -80,7 +81,11 @@ impl Writer {
         }
         match stored {
             Ok(()) => {}
-            Err(Trouble::Refused(reason)) => self.tools.counters.count(reason),
+            Err(Trouble::Refused(reason)) => {
+                let Place { session, sequence } = Place::of(frame);
+                tracing::debug!(camera = %shelf.camera.short(), session, sequence, "a frame is not stored: {reason}");
+                self.tools.counters.count(reason);
+            }
             Err(Trouble::Disk(problem)) => {
                 self.tools.counters.count(NotStored::Disk);
                 return self.fail(problem, closed, now);

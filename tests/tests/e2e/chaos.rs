@@ -1,7 +1,7 @@
 //! Nothing acknowledged is lost: the real programs, two cameras at 30 pictures a second, and one fault after the other.
 //!
-//! `CELOSIA_CHAOS_ROUNDS` says how many (30 unless it says otherwise), `CELOSIA_CHAOS_SEED` repeats what happened. It prints both, and what
-//! it saw: `cargo test -p celosia-tests --test e2e chaos -- --nocapture`.
+//! `CELOSIA_CHAOS_ROUNDS` says how many (30 unless it says otherwise), `CELOSIA_CHAOS_SEED` repeats what happened, `CELOSIA_CHAOS_FAULT`
+//! names the only fault that is to happen (`RelayFull`). It prints the first two, and what it saw: `cargo test -p celosia-tests --test e2e chaos -- --nocapture`.
 
 mod camera;
 mod faults;
@@ -61,7 +61,7 @@ impl Scene {
         let config = config + "\n[camera.back-door]\npublic_history = \"400d\"\n";
         std::fs::write(site.path("relay/relay.toml"), config).unwrap();
         let archive = SmallDisk::mount(site.path("relay/archive"), 400 << 10);
-        let relay = site.start_relay();
+        let relay = start_relay(&site);
         let path = Path::to((std::net::Ipv4Addr::LOCALHOST, site.address().port()).into());
         let cameras = ["front-door", "back-door"].map(|name| Camera::new(&site, name, path.at()));
         Self { site, archive, path, relay, cameras }
@@ -72,8 +72,11 @@ impl Scene {
         let begun = Instant::now();
         while !holds(self) {
             if begun.elapsed() > PATIENCE {
+                self.keep_logs();
+                // What matters is what is not said with every frame.
                 let last = |text: String| {
-                    text.lines().rev().filter(|line| !line.contains("spooled")).take(25).map(str::to_owned).collect::<Vec<_>>().join("\n")
+                    let rare = |line: &&str| !line.contains(": spooled ") && !line.contains(": acknowledged ");
+                    text.lines().rev().filter(rare).take(15).map(str::to_owned).collect::<Vec<_>>().join("\n")
                 };
                 let agents: Vec<_> = self.cameras.iter().map(|camera| format!("{}: {}", camera.name, last(camera.agent.said()))).collect();
                 panic!("{what}: never\n{}\nrelay: {}", agents.join("\n"), last(self.relay.said()));
@@ -82,16 +85,40 @@ impl Scene {
         }
     }
 
+    /// Says where the logs of all programs are to be found when the test is over.
+    fn keep_logs(&mut self) {
+        let kept = std::env::temp_dir().join(format!("celosia-chaos-{}", std::process::id()));
+        std::fs::create_dir_all(&kept).unwrap();
+        for log in celosia_tests::search::files(&self.site.logs()) {
+            std::fs::copy(&log, kept.join(log.file_name().unwrap())).unwrap();
+        }
+        println!("the programs' logs are in {}", kept.display());
+    }
+
     /// Waits until the relay has everything that was captured up to now, and live frames besides.
     fn settle(&mut self) {
         let until = self.cameras.each_mut().map(Camera::written);
+        let begun = Instant::now();
+        let mut said = false;
         self.wait("everything is acknowledged", |scene| {
             scene.cameras.iter_mut().zip(&until).all(|(camera, until)| {
                 camera.hear();
-                camera.lacks(until).is_none() && camera.acknowledged.last() > until.last()
+                let lacks = camera.lacks(until);
+                if let Some(place) = lacks.filter(|_| !said && begun.elapsed() > PATIENCE / 2) {
+                    println!("{}: {place:?} is not acknowledged after {:?}", camera.name, PATIENCE / 2);
+                    said = true;
+                }
+                lacks.is_none() && camera.acknowledged.last() > until.last()
             })
         });
     }
+}
+
+/// The relay, which tells of every frame that it does not store.
+fn start_relay(site: &Site) -> Running {
+    let mut relay = site.relay("run").env("RUST_LOG", "info,quinn=warn,quinn_proto=warn,relay_server::archive=debug").start();
+    relay.wait_for("the relay runs");
+    relay
 }
 
 #[test]
@@ -100,6 +127,7 @@ fn nothing_acknowledged_is_lost_whatever_happens() {
     let rounds = number("CELOSIA_CHAOS_ROUNDS").unwrap_or(30);
     let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
     let seed = number("CELOSIA_CHAOS_SEED").unwrap_or(u64::from(now.subsec_nanos()) + now.as_secs());
+    let only = std::env::var("CELOSIA_CHAOS_FAULT").ok();
     println!("{rounds} rounds, CELOSIA_CHAOS_SEED={seed}");
     let (mut chance, begun) = (Chance(seed), Instant::now());
     let mut scene = Scene::new();
@@ -113,8 +141,9 @@ fn nothing_acknowledged_is_lost_whatever_happens() {
     for round in 1..=rounds {
         if plan.is_empty() {
             plan = chance.shuffled();
+            plan.retain(|fault| only.as_ref().is_none_or(|only| format!("{fault:?}") == *only));
         }
-        let fault = plan.pop().unwrap();
+        let fault = plan.pop().expect("there is no such fault");
         let before = scene.cameras.each_ref().map(|camera| camera.acknowledged.clone());
         std::thread::sleep(chance.millis(0, 900));
         let round_began = Instant::now();

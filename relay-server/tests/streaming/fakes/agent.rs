@@ -16,7 +16,7 @@ use super::{PATIENCE, Relay};
 pub const SUBSCRIPTION: u32 = 7;
 
 /// The subscription of earlier frames.
-pub const BACKFILL: u32 = 8;
+pub const BACKFILL: u32 = 70;
 
 pub struct Agent {
     pub camera: Camera,

@@ -16,7 +16,7 @@ use wire::id::Micros;
 pub type Place = (u64, u64);
 
 /// What its programs tell: every frame that is written, every acknowledgement.
-const LOG: &str = "info,quinn=warn,quinn_proto=warn,quinn_udp=error,rustls=error,camera_agent::spool=trace";
+const LOG: &str = "info,quinn=warn,quinn_proto=warn,quinn_udp=error,rustls=error,camera_agent::spool=trace,camera_agent::publish=debug";
 
 pub struct Camera {
     pub name: &'static str,

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::recorded::Recorded;
-use super::{Chance, Scene};
+use super::{Chance, Scene, start_relay};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fault {
@@ -66,7 +66,7 @@ impl Fault {
                     scene.archive.read_only(false);
                 }
                 std::thread::sleep(chance.millis(0, 1000));
-                scene.relay = scene.site.start_relay();
+                scene.relay = start_relay(&scene.site);
                 flying
             }
             Self::RelayFull => {
@@ -123,7 +123,7 @@ impl Fault {
                 let flying = all(scene);
                 scene.relay.kill();
                 scene.cameras.iter_mut().for_each(super::Camera::kill);
-                scene.relay = scene.site.start_relay();
+                scene.relay = start_relay(&scene.site);
                 let Scene { site, cameras, .. } = scene;
                 cameras.iter_mut().for_each(|camera| camera.start(site));
                 flying
