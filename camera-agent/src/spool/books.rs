@@ -273,9 +273,10 @@ impl Books {
             self.not_storing.get_or_insert(silent);
             return self.wait_for_probe(now);
         }
-        for flight in expired {
-            let within = |volume: &&mut Volume| volume.contents.as_ref().is_some_and(|contents| holds(contents, flight.run));
-            if let Some(volume) = self.volumes.iter_mut().find(within) {
+        // What was sent live is sent again at once; what was sent again in vain, ever more rarely.
+        for volume in &mut self.volumes {
+            let its = |contents: &Contents| expired.iter().any(|flight| flight.record.is_some() && holds(contents, flight.run));
+            if volume.contents.as_ref().is_some_and(its) {
                 volume.vain += 1;
                 let pause = RESEND.saturating_mul(1 << volume.vain.min(8)).min(LONGEST);
                 volume.not_before = Some(now + pause);
