@@ -20,7 +20,7 @@ use wire::message::Message;
 use wire::receipt::SignedReceipt;
 
 /// So many inputs at most are kept for a target.
-const MOST: usize = 40;
+const MOST: usize = 64;
 
 fn folder(target: &str) -> PathBuf {
     [env!("CARGO_MANIFEST_DIR"), "fuzz", "corpus", target].iter().collect()
@@ -133,7 +133,6 @@ fn write() {
                 inputs.push((format!("no {}", text(&vector["name"])), bytes(&vector["bytes"])));
             }
         }
-        inputs.truncate(MOST);
         keep(target, inputs);
     }
     keep("assessor", scripts().into_iter().map(|(name, script)| (name.to_owned(), script)).collect());
