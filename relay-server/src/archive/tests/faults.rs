@@ -17,6 +17,8 @@ struct State {
     room: Option<u64>,
     /// The next sync fails.
     sync_fails: bool,
+    /// Whether it says that it synced, and did not.
+    lies: bool,
     /// How often something was synced.
     syncs: u64,
     /// What would outlast a power cut.
@@ -43,6 +45,11 @@ impl Faulty {
 
     pub fn fail_next_sync(&self) {
         self.0.lock().unwrap().sync_fails = true;
+    }
+
+    /// From now on it says that it synced files, and does not.
+    pub fn lie(&self) {
+        self.0.lock().unwrap().lies = true;
     }
 
     /// How often files, or all of them, were synced.
@@ -123,7 +130,9 @@ impl Disk for Faulty {
         }
         let all: Vec<_> =
             state.lengths.iter().filter(|(path, _)| path.starts_with(folder)).map(|(path, length)| (path.clone(), *length)).collect();
-        state.synced.extend(all);
+        if !state.lies {
+            state.synced.extend(all);
+        }
         state.syncs += 1;
         Ok(true)
     }
@@ -172,7 +181,9 @@ impl File for FaultyFile {
             return Err(io::Error::other("the disk lost some of it"));
         }
         let length = state.lengths[&self.path];
-        state.synced.insert(self.path.clone(), length);
+        if !state.lies {
+            state.synced.insert(self.path.clone(), length);
+        }
         state.syncs += 1;
         Ok(())
     }
