@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use link::stream;
 use quinn::{Connection, RecvStream, SendStream};
+use tokio::task::JoinSet;
 use wire::message::{DurableAck, Hello, Message, Reason, Refused};
 
 use super::*;
@@ -19,6 +20,8 @@ struct Agent {
     connection: Connection,
     said: RecvStream,
     answer: SendStream,
+    /// Groups that are being read: their streams end in any order.
+    reading: JoinSet<(u32, Vec<Bytes>)>,
 }
 
 impl Agent {
@@ -33,7 +36,7 @@ impl Agent {
         assert_eq!(hear(&mut said).await, Message::Hello(Hello::new(None)));
         assert_eq!(hear(&mut said).await, Message::Publish { subscription: 1, backfill });
         stream::write(&mut answer, &[], Message::Hello(Hello::new(None)).encode()).await.unwrap();
-        Self { connection, said, answer }
+        Self { connection, said, answer, reading: JoinSet::new() }
     }
 
     async fn say(&mut self, message: Message) {
@@ -48,25 +51,35 @@ impl Agent {
         grants.record
     }
 
-    /// All frames of the next live group that arrives, until its stream ends.
-    async fn group(&self) -> Vec<Bytes> {
+    /// All frames of the next group that has come to its end, a live one.
+    async fn group(&mut self) -> Vec<Bytes> {
         let (subscription, frames) = self.any_group().await;
         assert_eq!(subscription, 1);
         frames
     }
 
-    /// The subscription and all frames of the next group that arrives, until its stream ends.
-    async fn any_group(&self) -> (u32, Vec<Bytes>) {
-        let mut under = 0;
-        let mut stream = tokio::time::timeout(SOON, self.connection.accept_uni()).await.unwrap().unwrap();
-        let mut frames = Vec::new();
-        while let Some(message) = stream::read_within(&mut stream, 1 << 20, SOON).await.unwrap() {
-            let Message::Frame { subscription, session: 1, frame } = Message::decode(message).unwrap() else { panic!("no frame") };
-            under = subscription;
-            frames.push(frame);
-        }
-        (under, frames)
+    /// The subscription and all frames of the next group that has come to its end.
+    async fn any_group(&mut self) -> (u32, Vec<Bytes>) {
+        let next = async {
+            loop {
+                tokio::select! {
+                    Some(group) = self.reading.join_next() => return group.unwrap(),
+                    stream = self.connection.accept_uni() => self.reading.spawn(read_group(stream.unwrap())),
+                };
+            }
+        };
+        tokio::time::timeout(SOON, next).await.unwrap()
     }
+}
+
+async fn read_group(mut stream: RecvStream) -> (u32, Vec<Bytes>) {
+    let (mut under, mut frames) = (0, Vec::new());
+    while let Some(message) = stream::read(&mut stream, 1 << 20).await.unwrap() {
+        let Message::Frame { subscription, session: 1, frame } = Message::decode(message).unwrap() else { panic!("no frame") };
+        under = subscription;
+        frames.push(frame);
+    }
+    (under, frames)
 }
 
 async fn hear(said: &mut RecvStream) -> Message {
@@ -181,7 +194,7 @@ async fn what_the_relay_missed_follows_behind_the_live_frames_until_it_has_it() 
     until("acknowledged", || status().waiting == 1).await;
     // The relay loses the rest with its connection; what it acknowledged does not come again.
     agent.connection.close(0_u32.into(), b"restarting");
-    let agent = Agent::greet_with(&fake, 2).await;
+    let mut agent = Agent::greet_with(&fake, 2).await;
     until("greeted again", || publisher.status().connections == 2).await;
     let next = camera.frames("Kp");
     next.clone().into_iter().for_each(|frame| inlet.send(frame));
@@ -208,6 +221,8 @@ async fn a_relay_that_stores_nothing_is_told_apart_from_one_that_refuses() {
     // Live goes on, on the same connection.
     let live = camera.frames("Kp");
     live.clone().into_iter().for_each(|frame| inlet.send(frame));
+    // A group ends where the next one begins.
+    camera.frames("K").into_iter().for_each(|frame| inlet.send(frame));
     while agent.any_group().await != (1, bytes(&live)) {}
     assert_eq!((publisher.status().connected, publisher.status().connections), (true, 1));
     agent.say(Message::DurableAck(DurableAck { subscription: 1, session: 1, first: 2, last: 3 })).await;
