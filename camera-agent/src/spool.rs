@@ -303,8 +303,10 @@ impl Spool {
 
     /// The relay has these frames on disk.
     pub fn acknowledge(&self, run: Run) {
-        let stored_nothing = self.books().not_storing.take().is_some();
-        let newly = self.books().acknowledge(run, Instant::now());
+        let mut books = self.books();
+        let stored_nothing = books.not_storing.is_some();
+        let newly = books.acknowledge(run, Instant::now());
+        drop(books);
         if stored_nothing {
             tracing::info!("the relay stores again");
         }

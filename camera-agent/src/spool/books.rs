@@ -177,7 +177,8 @@ impl Books {
     /// A live frame was handed over to the transport, or (with no bytes) will not be.
     pub(super) fn settled(&mut self, run: Run, bytes: Option<u64>, now: Instant) {
         self.live = Some((run.session, Some(run.last)));
-        let Some(bytes) = bytes else { return };
+        // Nobody waits for what a relay that stores nothing was sent: it comes again as soon as one frame is acknowledged.
+        let Some(bytes) = bytes.filter(|_| self.not_storing.is_none()) else { return };
         self.flying.entry(run.session).or_default().insert(run.first, run.last);
         let joins = |flight: &&mut Flight| {
             let follows = flight.run.session == run.session && flight.run.last.checked_add(1) == Some(run.first);
@@ -236,7 +237,8 @@ impl Books {
 
     /// The relay stores nothing at the moment: what it did not acknowledge must come again.
     pub(super) fn not_storing(&mut self, problem: String, now: Instant) {
-        self.flights.retain(|flight| flight.since.is_none());
+        // Also what is being sent just now: it would be waited for, and count as sent in vain.
+        self.flights.clear();
         self.refly();
         self.not_storing = Some(problem);
         self.wait_for_probe(now);

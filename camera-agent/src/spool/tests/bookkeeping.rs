@@ -151,6 +151,36 @@ fn a_relay_that_does_not_store_is_asked_now_and_then() {
 }
 
 #[test]
+fn what_was_sent_live_while_the_relay_did_not_store_comes_again_as_soon_as_it_does() {
+    let mut scene = Scene::new();
+    scene.write(9);
+    scene.books.not_storing("its disk is full".to_owned(), scene.now);
+    scene.send(0, 8);
+    scene.wait(1);
+    assert!(!scene.waits());
+    scene.write(3);
+    scene.send(9, 11);
+    scene.books.acknowledge(run(1, 6, 8), scene.now);
+    assert!(scene.waits());
+    assert_eq!((scene.take(0), scene.take(1)), (Take::Send(run(1, 0, 2)), Take::Send(run(1, 3, 5))));
+    assert_eq!((scene.take(2), scene.take(3)), (Take::Skip, Take::Skip), "one is acknowledged, one may grow");
+}
+
+#[test]
+fn a_group_that_is_being_sent_when_the_relay_stops_storing_comes_again_as_well() {
+    let mut scene = Scene::new();
+    scene.write(6);
+    scene.books.close();
+    scene.books.all_settled();
+    assert_eq!(scene.take(0), Take::Send(run(1, 0, 2)));
+    scene.books.not_storing("its disk is full".to_owned(), scene.now);
+    scene.books.landed(run(1, 0, 2), Some(scene.now));
+    scene.books.acknowledge(run(1, 3, 5), scene.now);
+    assert!(scene.waits());
+    assert_eq!((scene.take(0), scene.take(1)), (Take::Send(run(1, 0, 2)), Take::Skip));
+}
+
+#[test]
 fn what_the_relay_never_takes_is_tried_ever_more_rarely() {
     let mut scene = Scene::new();
     scene.write(3);
