@@ -1,4 +1,5 @@
-//! Nothing acknowledged is lost: the real programs, two cameras at 30 pictures a second, and one fault after the other.
+//! Nothing acknowledged is lost: the real programs, two cameras at 30 pictures a second (one of video in groups of two seconds, one of single
+//! pictures), and one fault after the other.
 //!
 //! `CELOSIA_CHAOS_ROUNDS` says how many (30 unless it says otherwise), `CELOSIA_CHAOS_SEED` repeats what happened, `CELOSIA_CHAOS_FAULT`
 //! names the only fault that is to happen (`RelayFull`). It prints the first two, and what it saw: `cargo test -p celosia-tests --test e2e chaos -- --nocapture`.
@@ -63,7 +64,7 @@ impl Scene {
         let archive = SmallDisk::mount(site.path("relay/archive"), 400 << 10);
         let relay = start_relay(&site);
         let path = Path::to((std::net::Ipv4Addr::LOCALHOST, site.address().port()).into());
-        let cameras = ["front-door", "back-door"].map(|name| Camera::new(&site, name, path.at()));
+        let cameras = [("front-door", "h264"), ("back-door", "jpeg")].map(|(name, codec)| Camera::new(&site, name, codec, path.at()));
         Self { site, archive, path, relay, cameras }
     }
 

@@ -36,9 +36,11 @@ pub struct Camera {
 }
 
 impl Camera {
-    pub fn new(site: &Site, name: &'static str, relay: SocketAddr) -> Self {
-        let rest = "[source]\nkind = \"sample\"\nwidth = 160\nheight = 96\nrate = 30.0\n[detect]\non = false\n\
-                    [[mask]]\nlabel = \"till\"\nx = 48\ny = 32\nw = 48\nh = 32\n[spool]\nbytes = 40_000_000\n";
+    pub fn new(site: &Site, name: &'static str, codec: &str, relay: SocketAddr) -> Self {
+        let rest = format!(
+            "[source]\nkind = \"sample\"\nwidth = 160\nheight = 96\nrate = 30.0\n[detect]\non = false\n[encode]\ncodec = \"{codec}\"\n\
+             [[mask]]\nlabel = \"till\"\nx = 48\ny = 32\nw = 48\nh = 32\n[spool]\nbytes = 40_000_000\n"
+        );
         site.enroll(name, &format!("owner = \"none\"\n{rest}"));
         let config = format!("[camera]\ndir = \"{name}\"\nowner = \"none\"\nrelay = \"{relay}\"\n{rest}");
         std::fs::write(site.path(&format!("{name}.toml")), config).unwrap();

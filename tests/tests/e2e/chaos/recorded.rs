@@ -45,15 +45,26 @@ impl Recorded {
             let from = Micros(from.0.max(now().0 - BACK));
             let mut watch = open(site, camera, Span::Range { from, to }).await;
             let mut recorded = Self { frames: BTreeMap::new(), gaps: Vec::new() };
+            let mut last: Option<(Place, Micros)> = None;
             while let Some(event) = within("the next frame", watch.next()).await.unwrap() {
                 match event {
                     Event::Frame { frame, .. } => {
                         let place = (frame.context().session.number, frame.header().sequence);
-                        let again = recorded.frames.insert(place, frame.header().captured_at);
+                        let at = frame.header().captured_at;
+                        let again = recorded.frames.insert(place, at);
+                        last = Some((place, at));
                         assert_eq!(again, None, "{place:?} is there twice");
                     }
-                    Event::Gap(reason) => recorded.gaps.push(reason),
-                    Event::SessionEnd => {}
+                    Event::Gap(reason) => {
+                        recorded.gaps.push(reason);
+                        last = None;
+                    }
+                    // The signed end is a frame without a picture, the next one after the last that has one.
+                    Event::SessionEnd => {
+                        if let Some(((session, sequence), at)) = last.take() {
+                            recorded.frames.insert((session, sequence + 1), at);
+                        }
+                    }
                     Event::Skipped { .. } => panic!("a range skips nothing"),
                 }
             }
