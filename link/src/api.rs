@@ -1,5 +1,10 @@
 //! Asking a relay what is not a stream: HTTP/1.1 over TLS over TCP, under our own ALPN, so that it is the operator's chain that answers.
+//!
+//! What is said in JSON is in [`account`].
 
+pub mod account;
+
+mod encoded;
 mod error;
 
 #[cfg(test)]
