@@ -304,7 +304,7 @@ pub struct Entry {
     pub number: u64,
     /// When.
     pub at: String,
-    /// What happened: `hand-out`, `sign-in`, `sign-in-failed`, `registration`, `password`, `recovery`, `keys`, `deletion`, `enrolment`, `revocation`, `forgotten`.
+    /// What happened: `hand-out`, `hand-out-ended`, `sign-in`, `sign-in-failed`, `sign-out`, `registration`, `password`, `recovery`, `keys`, `deletion`, `enrolment`, `revocation`.
     pub kind: String,
     /// The account's name; absent when it was nobody's, or has expired.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -330,4 +330,7 @@ pub struct Entry {
     /// To which second; absent in the entry that a live hand-out begins with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub to: Option<String>,
+    /// The number of the entry that began what this one (`hand-out-ended`) ends.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub of: Option<u64>,
 }
