@@ -1,35 +1,47 @@
-//! What is not a stream: enrolment, the list of cameras, and who this relay is, over HTTPS on the relay's TCP port.
+//! What is not a stream: enrolment, the list of cameras, accounts, and who this relay is, over HTTPS on the relay's TCP port.
 //!
 //! | route | gives |
 //! |---|---|
 //! | `POST /api/v1/enrol` | a camera's certificate, for a one-time token and a certificate request |
-//! | `GET /api/v1/cameras` | the cameras that everyone may watch |
+//! | `GET /api/v1/cameras` | the cameras that whoever asks may watch |
 //! | `GET /api/v1/relay` | name, version, fingerprint of the root |
+//!
+//! The routes of accounts, sessions and tickets stand in [`link::api::account`].
 
 pub mod serve;
 
+mod account;
 mod cameras;
 mod enrol;
+mod log;
 mod relay;
+mod sessions;
+pub mod who;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
-use axum::routing::{get, post};
-use wire::id::CameraId;
+use axum::routing::{MethodRouter, delete, get, post, put};
+use wire::id::{CameraId, Name};
 
+use crate::accounts::Accounts;
 use crate::answer::Refused;
+use crate::audit::{Event, Kind, Log};
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::gate::{Origin, Rate};
 use crate::pki::authority::Authority;
 use crate::roster::Roster;
+use crate::run::Base;
+use crate::verify::Epoch;
 
+pub(crate) use account::deleted;
 pub use cameras::Listed;
 pub(crate) use cameras::list;
 pub use enrol::{Certified, Enrolment};
@@ -44,6 +56,12 @@ pub const WITHIN: Duration = Duration::from_secs(15);
 /// Enrolments that may be tried from one address per minute: enough for a person who mistypes, nothing for a guesser.
 const ENROLMENTS_PER_MINUTE: u32 = 10;
 
+/// Look-ups of people from one address per minute.
+const LOOKUPS_PER_MINUTE: u32 = 60;
+
+/// Failed sign-ins that are written to the log per minute; of more, only the number is.
+const FAILURES_PER_MINUTE: u32 = 30;
+
 /// Addresses that are remembered for that: 4,096 × ~64 bytes ≈ 260 kB.
 const REMEMBERED: usize = 4096;
 
@@ -51,6 +69,11 @@ const REMEMBERED: usize = 4096;
 pub trait Live: Send + Sync {
     /// Whether frames of this camera arrive.
     fn is_live(&self, camera: CameraId) -> bool;
+
+    /// The newest epoch of a camera: live, or the last that was recorded. May block on the disk.
+    fn newest_epoch(&self, _: &Name, _: CameraId) -> Option<Arc<Epoch>> {
+        None
+    }
 
     /// This key no longer belongs to the relay: whoever uses it is disconnected.
     fn remove(&self, _: CameraId) {}
@@ -76,25 +99,95 @@ pub struct Web {
     pub authority: Arc<Authority>,
     /// Who is live.
     pub live: Arc<dyn Live>,
+    /// Who has an account.
+    pub accounts: Arc<Accounts>,
+    /// What happened.
+    pub log: Log,
     /// The time.
     pub clock: Clock,
     enrolments: Rate<Origin>,
+    lookups: Rate<Origin>,
+    failures: Rate<()>,
+    /// Failures since the last that was written.
+    unwritten: AtomicU64,
 }
 
 impl Web {
     /// Puts the parts together.
     #[must_use]
-    pub fn new(config: Arc<Config>, roster: Arc<Roster>, authority: Arc<Authority>, live: Arc<dyn Live>, clock: Clock) -> Self {
-        Self { config, roster, authority, live, clock, enrolments: Rate::new(ENROLMENTS_PER_MINUTE, Duration::from_secs(60), REMEMBERED) }
+    pub fn new(base: &Base, live: Arc<dyn Live>) -> Self {
+        let Base { config, roster, authority, accounts, log, clock, .. } = base.clone();
+        let minute = Duration::from_secs(60);
+        Self {
+            config,
+            roster,
+            authority,
+            live,
+            accounts,
+            log,
+            clock,
+            enrolments: Rate::new(ENROLMENTS_PER_MINUTE, minute, REMEMBERED),
+            lookups: Rate::new(LOOKUPS_PER_MINUTE, minute, REMEMBERED),
+            failures: Rate::new(FAILURES_PER_MINUTE, minute, 1),
+            unwritten: AtomicU64::new(0),
+        }
     }
+
+    /// Writes an entry of the log, before what it tells of is answered.
+    async fn record(&self, event: Event) -> Result<(), Refused> {
+        let written = self.log.write(event).await;
+        written.map(|_| ()).map_err(|error| Refused::new(StatusCode::SERVICE_UNAVAILABLE, "log", error))
+    }
+
+    /// Somebody failed to prove who they are. A flood of these fills no disk.
+    fn failed(&self, name: &Name, from: who::From) {
+        if self.failures.attempt((), Instant::now()).is_err() {
+            self.unwritten.fetch_add(1, Ordering::Relaxed);
+            return;
+        }
+        let more = Some(self.unwritten.swap(0, Ordering::Relaxed)).filter(|more| *more > 0);
+        self.log.write_soon(Event { more, ..Event::new(Kind::SignInFailed).of_account(name, None).at(from.0) });
+    }
+}
+
+/// A route: a method, an address, and what answers.
+pub(crate) struct Route {
+    /// GET, POST, PUT or DELETE.
+    pub(crate) method: &'static str,
+    /// The address, with names in braces.
+    pub(crate) path: &'static str,
+    handler: MethodRouter<Arc<Web>>,
+}
+
+/// Every route. A test demands for each of them a row that says who may what.
+pub(crate) fn routes() -> Vec<Route> {
+    let route = |method, path, handler| Route { method, path, handler };
+    vec![
+        route("POST", "/api/v1/enrol", post(enrol::enrol)),
+        route("GET", "/api/v1/cameras", get(cameras::cameras)),
+        route("GET", "/api/v1/cameras/{name}/log", get(log::about)),
+        route("GET", "/api/v1/relay", get(relay::relay)),
+        route("POST", "/api/v1/accounts", post(account::register)),
+        route("POST", "/api/v1/sessions", post(sessions::sign_in)),
+        route("POST", "/api/v1/sessions/cookie", post(sessions::sign_in_page)),
+        route("GET", "/api/v1/sessions", get(sessions::list)),
+        route("DELETE", "/api/v1/sessions/current", delete(sessions::sign_out)),
+        route("DELETE", "/api/v1/sessions/{id}", delete(sessions::end_one)),
+        route("GET", "/api/v1/account", get(account::show)),
+        route("PUT", "/api/v1/account/password", put(account::password)),
+        route("PUT", "/api/v1/account/keys", put(account::keys)),
+        route("DELETE", "/api/v1/account", delete(account::delete)),
+        route("POST", "/api/v1/recoveries", post(account::recover)),
+        route("POST", "/api/v1/recoveries/complete", post(account::complete_recovery)),
+        route("GET", "/api/v1/people/{name}", get(account::person)),
+        route("POST", "/api/v1/tickets", post(sessions::ticket)),
+    ]
 }
 
 /// All routes. Who asks is in the request's `ConnectInfo<SocketAddr>`, which [`serve::serve`] puts there.
 pub fn router(web: Arc<Web>) -> Router {
-    Router::new()
-        .route("/api/v1/enrol", post(enrol::enrol))
-        .route("/api/v1/cameras", get(cameras::cameras))
-        .route("/api/v1/relay", get(relay::relay))
+    let router = routes().into_iter().fold(Router::new(), |router, Route { path, handler, .. }| router.route(path, handler));
+    router
         .fallback(async || Refused::not_found())
         .method_not_allowed_fallback(async || Refused::method())
         .layer(DefaultBodyLimit::max(MAX_BODY))
