@@ -7,7 +7,7 @@
 //!
 //! In reading order, which is the way of a frame and then of what surrounds it: a stranger becomes a peer ([`accept`], [`control`]); what
 //! an agent sends is verified ([`verify`]), goes to everyone who watches now ([`hub`]) and is kept ([`archive`]); whoever may see it
-//! ([`access`]) is sent it ([`serve`]). What all of that may cost is bounded ([`limits`]) and counted ([`counters`]). Then who belongs to
+//! ([`access`]) is sent it ([`serve`]), by who has an account ([`accounts`]), and on the record ([`audit`]). What all of that may cost is bounded ([`limits`]) and counted ([`counters`]). Then who belongs to
 //! the relay ([`roster`]) and who vouches for whom ([`pki`]); what is configured ([`config`]); what is asked over HTTPS ([`web`]) and by
 //! the operator ([`admin`], [`command`]); and how all of it starts and stops ([`run`]).
 
@@ -22,6 +22,10 @@ pub mod verify;
 pub mod hub;
 
 pub mod archive;
+
+pub mod accounts;
+
+pub mod audit;
 
 pub mod access;
 pub mod serve;

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use bytes::Bytes;
 use wire::frame::{LayerKind, SignedFrame};
 use wire::id::{Micros, SessionId};
-use wire::message::Layers;
 use wire::verify::Verified;
 
+use crate::access::LabelSet;
 use crate::verify::{Epoch, Place};
 
 /// A live frame, prepared once for everybody.
@@ -23,7 +23,9 @@ pub struct Item {
     pub captured_at: Micros,
     /// The epoch that it is sealed under.
     pub epoch: Arc<Epoch>,
-    full: Bytes,
+    frame: Verified<SignedFrame>,
+    /// The labels of its sealed layers.
+    sealed: LabelSet,
     public: Bytes,
 }
 
@@ -38,24 +40,33 @@ impl Item {
             key: header.flags.key,
             captured_at: header.captured_at,
             epoch: Arc::clone(epoch),
-            full: frame.bytes().clone(),
+            frame: frame.clone(),
+            sealed: LabelSet::of(frame.layers().iter().filter_map(|layer| match layer.kind {
+                LayerKind::Public => None,
+                LayerKind::Sealed(label) => Some(label),
+            })),
             public: frame.withhold(|kind| kind == LayerKind::Public),
         }
     }
 
-    /// Its bytes on the wire for somebody who is sent these layers.
+    /// Its bytes on the wire for somebody who is handed these labels. All of them and none are shared by everyone; what is in between is
+    /// put together for each.
     #[must_use]
-    pub const fn bytes(&self, layers: Layers) -> &Bytes {
-        match layers {
-            Layers::Public => &self.public,
-            Layers::Sealed => &self.full,
+    pub fn bytes(&self, labels: LabelSet) -> Bytes {
+        let handed = self.sealed.and(labels);
+        if handed == self.sealed {
+            self.frame.bytes().clone()
+        } else if handed.is_empty() {
+            self.public.clone()
+        } else {
+            self.frame.withhold(|kind| labels.shows(kind))
         }
     }
 
     /// What keeping it takes.
     #[must_use]
-    pub const fn size(&self) -> usize {
+    pub fn size(&self) -> usize {
         // Without sealed layers both variants are the same bytes; counting them twice errs on the safe side.
-        self.full.len() + self.public.len()
+        self.frame.bytes().len() + self.public.len()
     }
 }
