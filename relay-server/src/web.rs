@@ -14,6 +14,7 @@ mod account;
 mod cameras;
 mod enrol;
 mod log;
+mod openapi;
 mod relay;
 mod sessions;
 pub mod who;
@@ -28,6 +29,7 @@ use axum::http::StatusCode;
 use axum::middleware::{Next, from_fn};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
+use link::api::account as api;
 use wire::id::{CameraId, Name};
 
 use crate::accounts::Accounts;
@@ -40,6 +42,7 @@ use crate::pki::authority::Authority;
 use crate::roster::Roster;
 use crate::run::Base;
 use crate::verify::Epoch;
+use openapi::{many, one};
 
 pub(crate) use account::deleted;
 pub use cameras::Listed;
@@ -156,31 +159,151 @@ pub(crate) struct Route {
     pub(crate) method: &'static str,
     /// The address, with names in braces.
     pub(crate) path: &'static str,
+    /// For the document.
+    pub(crate) about: openapi::About,
     handler: MethodRouter<Arc<Web>>,
 }
 
 /// Every route. A test demands for each of them a row that says who may what.
 pub(crate) fn routes() -> Vec<Route> {
-    let route = |method, path, handler| Route { method, path, handler };
+    let route = |method, path, handler, what, signed_in, takes, (status, gives)| Route {
+        method,
+        path,
+        handler,
+        about: openapi::About { what, signed_in, takes, status, gives },
+    };
     vec![
-        route("POST", "/api/v1/enrol", post(enrol::enrol)),
-        route("GET", "/api/v1/cameras", get(cameras::cameras)),
-        route("GET", "/api/v1/cameras/{name}/log", get(log::about)),
-        route("GET", "/api/v1/relay", get(relay::relay)),
-        route("POST", "/api/v1/accounts", post(account::register)),
-        route("POST", "/api/v1/sessions", post(sessions::sign_in)),
-        route("POST", "/api/v1/sessions/cookie", post(sessions::sign_in_page)),
-        route("GET", "/api/v1/sessions", get(sessions::list)),
-        route("DELETE", "/api/v1/sessions/current", delete(sessions::sign_out)),
-        route("DELETE", "/api/v1/sessions/{id}", delete(sessions::end_one)),
-        route("GET", "/api/v1/account", get(account::show)),
-        route("PUT", "/api/v1/account/password", put(account::password)),
-        route("PUT", "/api/v1/account/keys", put(account::keys)),
-        route("DELETE", "/api/v1/account", delete(account::delete)),
-        route("POST", "/api/v1/recoveries", post(account::recover)),
-        route("POST", "/api/v1/recoveries/complete", post(account::complete_recovery)),
-        route("GET", "/api/v1/people/{name}", get(account::person)),
-        route("POST", "/api/v1/tickets", post(sessions::ticket)),
+        route(
+            "POST",
+            "/api/v1/enrol",
+            post(enrol::enrol),
+            "Certifies a camera's key, for a one-time token",
+            false,
+            one::<Enrolment>(),
+            (200, one::<Certified>()),
+        ),
+        route(
+            "GET",
+            "/api/v1/cameras",
+            get(cameras::cameras),
+            "The cameras that whoever asks may watch",
+            false,
+            None,
+            (200, many::<Listed>()),
+        ),
+        route(
+            "GET",
+            "/api/v1/cameras/{name}/log",
+            get(log::about),
+            "What the log says of a camera, for its owners, newest first",
+            true,
+            None,
+            (200, many::<api::Entry>()),
+        ),
+        route("GET", "/api/v1/relay", get(relay::relay), "Who this relay is", false, None, (200, one::<About>())),
+        route("GET", "/api/v1/openapi.json", get(openapi::openapi), "This document", false, None, (200, None)),
+        route(
+            "POST",
+            "/api/v1/accounts",
+            post(account::register),
+            "Makes an account, if registration allows it",
+            false,
+            one::<api::Register>(),
+            (201, one::<api::Registered>()),
+        ),
+        route(
+            "POST",
+            "/api/v1/sessions",
+            post(sessions::sign_in),
+            "Signs a program in",
+            false,
+            one::<api::SignIn>(),
+            (201, one::<api::SignedIn>()),
+        ),
+        route(
+            "POST",
+            "/api/v1/sessions/cookie",
+            post(sessions::sign_in_page),
+            "Signs a page in: the token is in a cookie; needs the header celosia-page: 1",
+            false,
+            one::<api::SignIn>(),
+            (201, one::<api::PageSignedIn>()),
+        ),
+        route("GET", "/api/v1/sessions", get(sessions::list), "One's own sessions", true, None, (200, many::<api::Session>())),
+        route("DELETE", "/api/v1/sessions/current", delete(sessions::sign_out), "Signs out", true, None, (204, None)),
+        route("DELETE", "/api/v1/sessions/{id}", delete(sessions::end_one), "Ends another session of one's own", true, None, (204, None)),
+        route(
+            "GET",
+            "/api/v1/account",
+            get(account::show),
+            "One's own account, with its wrapped keys",
+            true,
+            None,
+            (200, one::<api::Account>()),
+        ),
+        route(
+            "PUT",
+            "/api/v1/account/password",
+            put(account::password),
+            "Changes the password; every other session ends",
+            true,
+            one::<api::ChangePassword>(),
+            (204, None),
+        ),
+        route(
+            "PUT",
+            "/api/v1/account/keys",
+            put(account::keys),
+            "Replaces the keys; every other session ends",
+            true,
+            one::<api::NewKeys>(),
+            (200, one::<api::Registered>()),
+        ),
+        route(
+            "DELETE",
+            "/api/v1/account",
+            delete(account::delete),
+            "Deletes the account, and says what stays",
+            true,
+            one::<api::DeleteAccount>(),
+            (200, one::<api::Deleted>()),
+        ),
+        route(
+            "POST",
+            "/api/v1/recoveries",
+            post(account::recover),
+            "The keys, wrapped under the recovery code",
+            false,
+            one::<api::Recover>(),
+            (200, one::<api::Recoverable>()),
+        ),
+        route(
+            "POST",
+            "/api/v1/recoveries/complete",
+            post(account::complete_recovery),
+            "Sets a new password and a new code; every session ends",
+            false,
+            one::<api::CompleteRecovery>(),
+            (204, None),
+        ),
+        route(
+            "GET",
+            "/api/v1/people/{name}",
+            get(account::person),
+            "Somebody's public keys, for accounts and for agents by their certificate",
+            true,
+            None,
+            (200, one::<api::Person>()),
+        ),
+        route(
+            "POST",
+            "/api/v1/tickets",
+            post(sessions::ticket),
+            "A one-use pass for a live connection, for 30 seconds",
+            true,
+            None,
+            (201, one::<api::Ticket>()),
+        ),
     ]
 }
 

@@ -42,11 +42,9 @@ pub const PAGE: &str = "celosia-page";
 /// The cookie that carries a page's session: `HttpOnly; Secure; SameSite=Strict; Path=/`.
 pub const COOKIE: &str = "__Host-celosia-session";
 
-/// How many bytes a wrapped private key takes: nonce (12) ‖ ciphertext (48) ‖ tag (16), as in identity files.
-pub const WRAPPED: usize = 76;
-
 /// A person's public keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct PublicKeys {
     /// X25519 (RFC 7748): receives grants.
@@ -77,16 +75,18 @@ impl From<ViewerKeys> for PublicKeys {
 
 /// A person's private keys, each wrapped under one unlock key: the password's, or the recovery code's.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct WrappedKeys {
     /// X25519: nonce (12) ‖ ciphertext (48) ‖ tag (16).
-    pub x25519: Base64<WRAPPED>,
+    pub x25519: Base64<76>,
     /// Ed25519: the same.
-    pub ed25519: Base64<WRAPPED>,
+    pub ed25519: Base64<76>,
 }
 
 /// A person's keys, as the relay keeps them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Keys {
     /// The public ones.
@@ -97,6 +97,7 @@ pub struct Keys {
 
 /// What a recovery code opens.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recovery {
     /// The code's sign-in secret.
@@ -107,6 +108,7 @@ pub struct Recovery {
 
 /// A new account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Register {
     /// 3 to 32 of a-z, 0-9, dot, underscore, hyphen. A name is never given out twice.
@@ -124,6 +126,7 @@ pub struct Register {
 
 /// Whose account it is now, and with which keys.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Registered {
     /// The name.
     pub name: String,
@@ -133,6 +136,7 @@ pub struct Registered {
 
 /// Somebody signs in.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct SignIn {
     /// Who.
@@ -143,6 +147,7 @@ pub struct SignIn {
 
 /// A session for a program.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct SignedIn {
     /// For `Authorization: Bearer`. It is shown here and nowhere again.
     pub token: Secret,
@@ -158,6 +163,7 @@ pub struct SignedIn {
 
 /// A session for a page, whose token is in its cookie.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct PageSignedIn {
     /// What the session is called in the list: 32 hexadecimal digits.
     pub id: String,
@@ -171,6 +177,7 @@ pub struct PageSignedIn {
 
 /// A session in the list.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Session {
     /// Its id: 32 hexadecimal digits.
     pub id: String,
@@ -188,6 +195,7 @@ pub struct Session {
 
 /// One's own account.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Account {
     /// The name.
     pub name: String,
@@ -201,6 +209,7 @@ pub struct Account {
 
 /// Another password. The keys stay, and so does the recovery code.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ChangePassword {
     /// The sign-in secret so far.
@@ -213,6 +222,7 @@ pub struct ChangePassword {
 
 /// Other keys, because the old ones leaked. The password stays; the recovery code is replaced, as it wraps the keys too.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct NewKeys {
     /// The sign-in secret.
@@ -225,6 +235,7 @@ pub struct NewKeys {
 
 /// An account is given up.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct DeleteAccount {
     /// The sign-in secret.
@@ -233,6 +244,7 @@ pub struct DeleteAccount {
 
 /// What is gone, and what stays.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Deleted {
     /// Whose account it was.
     pub name: String,
@@ -242,6 +254,7 @@ pub struct Deleted {
 
 /// The password is forgotten: first the keys are fetched.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Recover {
     /// Who.
@@ -252,6 +265,7 @@ pub struct Recover {
 
 /// The keys, for the recovery code to open.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Recoverable {
     /// The fingerprint of the public keys: 64 hexadecimal digits.
     pub fingerprint: String,
@@ -263,6 +277,7 @@ pub struct Recoverable {
 
 /// Then a new password and a new code are set.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct CompleteRecovery {
     /// Who.
@@ -279,6 +294,7 @@ pub struct CompleteRecovery {
 
 /// Somebody's public keys, to be compared by their fingerprint before they are trusted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Person {
     /// The name.
     pub name: String,
@@ -290,6 +306,7 @@ pub struct Person {
 
 /// A one-use pass for a live connection: its 32 bytes stand in `hello`.
 #[derive(Debug, Clone, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Ticket {
     /// The bytes.
     pub ticket: Secret,
@@ -299,6 +316,7 @@ pub struct Ticket {
 
 /// An entry of the relay's log.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Entry {
     /// Its number, from 0 without a gap.
     pub number: u64,

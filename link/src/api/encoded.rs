@@ -128,6 +128,44 @@ impl<'de> Deserialize<'de> for Secret {
     }
 }
 
+/// For the document: a text of the length that so many bytes have.
+#[cfg(feature = "openapi")]
+mod schema {
+    use std::borrow::Cow;
+
+    use utoipa::openapi::RefOr;
+    use utoipa::openapi::schema::{ObjectBuilder, Schema, Type};
+    use utoipa::{PartialSchema, ToSchema};
+
+    use super::{BASE64URL_NOPAD, Base64, Secret};
+
+    fn text(bytes: usize) -> RefOr<Schema> {
+        let length = BASE64URL_NOPAD.encode_len(bytes);
+        let text = ObjectBuilder::new().schema_type(Type::String).min_length(Some(length)).max_length(Some(length));
+        text.pattern(Some("^[A-Za-z0-9_-]*$")).description(Some(format!("{bytes} bytes in base64url without padding"))).build().into()
+    }
+
+    impl<const N: usize> PartialSchema for Base64<N> {
+        fn schema() -> RefOr<Schema> {
+            text(N)
+        }
+    }
+
+    impl<const N: usize> ToSchema for Base64<N> {
+        fn name() -> Cow<'static, str> {
+            format!("Bytes{N}").into()
+        }
+    }
+
+    impl PartialSchema for Secret {
+        fn schema() -> RefOr<Schema> {
+            text(32)
+        }
+    }
+
+    impl ToSchema for Secret {}
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]

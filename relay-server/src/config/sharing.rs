@@ -19,7 +19,7 @@ pub enum SealedAccess {
 }
 
 /// Who may watch a camera's public layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Visible {
     /// Everyone.

@@ -17,7 +17,7 @@ use crate::moment;
 use crate::roster::{Error, Roster};
 
 /// A camera in the list.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Listed {
     /// Its name.
     pub name: String,

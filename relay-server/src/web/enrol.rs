@@ -18,7 +18,7 @@ use crate::roster::token::Token;
 use crate::roster::{Enrolled, Error};
 
 /// What a camera's agent sends.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enrolment {
     /// The name that the agent expects, if it has an opinion: the token decides.
@@ -31,7 +31,7 @@ pub struct Enrolment {
 }
 
 /// What it gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Certified {
     /// The camera's name.
     pub camera: String,

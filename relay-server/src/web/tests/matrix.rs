@@ -34,6 +34,7 @@ fn rows() -> Vec<Row> {
         row("GET", "/cameras", nothing(), [200; 5]),
         row("GET", "/cameras/{name}/log", nothing(), [401, 403, 403, 200, 401]),
         row("GET", "/relay", nothing(), [200; 5]),
+        row("GET", "/openapi.json", nothing(), [200; 5]),
         row("POST", "/accounts", json!(register("new-name", 40)), [201; 5]),
         row("POST", "/sessions", sign_in.clone(), [201; 5]),
         // Without the header that only a page of the relay can send.
