@@ -139,7 +139,8 @@ async fn the_same_holds_for_the_past() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_session_that_ends_takes_sealed_layers_off_live_connections() {
-    let end: [(&str, fn(&Person<'_>)); 3] = [
+    type End = fn(&Person<'_>);
+    let end: [(&str, End); 3] = [
         ("sign-out", |ada| assert!(ada.relay.parts.accounts.end(&ada.name, ada.session.id).unwrap())),
         ("another password", |ada| {
             let record = ada.relay.parts.accounts.account(&ada.name).unwrap().unwrap();
