@@ -81,7 +81,7 @@ impl Relay {
 pub fn refusal(text: &str, reason: wire::message::Reason) -> Error {
     use wire::message::Reason as R;
     let code = match reason {
-        R::NotAllowed => Code::NotAllowed,
+        R::NotAllowed | R::SignedOut => Code::NotAllowed,
         R::UnknownCamera => Code::NoInput,
         R::Malformed | R::OutOfTurn | R::NotVerified | R::Forked => Code::Data,
         R::Version | R::NotBuilt | R::TooMany | R::Replaced | R::Stopping | R::Storage | R::Offline => Code::Unavailable,
