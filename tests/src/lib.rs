@@ -14,6 +14,7 @@ pub mod patience;
 
 pub mod picture;
 pub mod search;
+pub mod secrets;
 
 pub mod operator;
 pub mod person;
