@@ -1,7 +1,7 @@
 //! Fakes for the end-to-end tests, which are one binary: `cargo test -p celosia-tests --test e2e`.
 //!
 //! In reading order: how long a test waits ([`patience`]); pictures, how alike they are, and how one is searched for in bytes ([`picture`],
-//! [`search`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
+//! [`search`]), and secrets too ([`secrets`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
 //! what an honest agent sees ([`source`], [`detector`]); who looks
 //! ([`audience`]); all of them together ([`world`]); and the real programs ([`program`],
 //! [`site`]), on disks that may be full ([`disk`]) and screens without glass ([`display`]).
