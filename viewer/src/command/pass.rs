@@ -80,7 +80,7 @@ impl Unlocking {
     /// What is shown at the relay's door, and the key that lifts masks, if that was asked for: from an identity file, or from the account
     /// that is signed in there.
     pub(super) async fn at(&self, home: &Home, relay: &Relay, accept: &Accept) -> Result<(Pass, Option<Unlock>), Error> {
-        let unlock = self.from_file()?;
+        let unlock = self.identity_file()?;
         if self.unlock && unlock.is_none() {
             let Person { accounts, name } = person(home, relay, accept).await?;
             let password = password::read(self.password_file.as_deref(), &format!("Password of {name} at {relay}: "))?;
@@ -95,7 +95,7 @@ impl Unlocking {
     }
 
     /// The key that lifts masks, from an identity file.
-    pub(super) fn from_file(&self) -> Result<Option<Unlock>, Error> {
+    pub(super) fn identity_file(&self) -> Result<Option<Unlock>, Error> {
         let (true, Some(path)) = (self.unlock, &self.identity) else { return Ok(None) };
         let bytes = link::file::read(path, seal::file::MAX_FILE + 1)
             .map_err(|error| Error::new(Code::of_input(&error), format!("the identity file {} cannot be read: {error}", path.display())))?;
