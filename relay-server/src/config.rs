@@ -2,6 +2,7 @@
 
 pub mod accounts;
 pub mod limits;
+pub mod metrics;
 pub mod sharing;
 
 use std::collections::BTreeMap;
@@ -16,6 +17,7 @@ use crate::pki::host::Host;
 
 pub use accounts::{Accounts, Log, Registration};
 pub use limits::{Archive, Limits};
+pub use metrics::Metrics;
 pub use sharing::{Camera, History, SealedAccess, Visible};
 
 /// The annotated file with every key and its default, as `init` writes it.
@@ -40,6 +42,8 @@ pub struct Config {
     pub accounts: Accounts,
     /// The log of hand-outs.
     pub log: Log,
+    /// Where the numbers are read.
+    pub metrics: Metrics,
     /// The archive's bounds.
     pub archive: Archive,
     /// What strangers and friends may ask of the relay at most.
@@ -57,6 +61,7 @@ impl Default for Config {
             sealed_access: SealedAccess::Granted,
             accounts: Accounts::default(),
             log: Log::default(),
+            metrics: Metrics::default(),
             archive: Archive::default(),
             limits: Limits::default(),
             camera: BTreeMap::new(),

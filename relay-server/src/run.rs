@@ -1,7 +1,7 @@
 //! The whole relay: what runs, in which order it starts, and in which order it stops.
 //!
 //! ```text
-//! starts:  roster (locks the folder) → authority → accounts, log → archive → hub → accept (UDP) → web (TCP) → admin
+//! starts:  roster (locks the folder) → authority → accounts, log → archive → hub → accept (UDP) → web (TCP) → admin → metrics
 //! stops:   accept, web and admin take nothing new → what is under way ends → hub → archive closes its segments → log → roster
 //! ```
 //!
@@ -29,6 +29,7 @@ use crate::config::Config;
 use crate::folder::Folder;
 use crate::gate::{Gate, Rate};
 use crate::limits;
+use crate::metrics::{self, Watched};
 use crate::parts::Parts;
 use crate::pki::authority::{self, Authority};
 use crate::pki::host::Host;
@@ -175,6 +176,7 @@ pub struct Relay {
     pub parts: Arc<Parts>,
     archive: Archive,
     at: SocketAddr,
+    metrics_at: Option<SocketAddr>,
     tasks: JoinSet<Result<(), Error>>,
 }
 
@@ -242,7 +244,16 @@ impl Relay {
         tasks.spawn(async move { admin.await.map_err(ended("commands")) });
         tasks.spawn(renew(base.clone()));
         tasks.spawn(expire(base.clone()));
-        Ok(Self { base, parts, archive, at, tasks })
+        let metrics = metrics::listen(base.config.metrics, Arc::new(Watched::new(&base, Arc::clone(&parts), archive.clone()))).await;
+        let metrics_at = metrics.as_ref().and_then(metrics::Metrics::address);
+        let stop = base.stop.clone();
+        tasks.spawn(async move {
+            match metrics {
+                Some(metrics) => metrics.serve(stop).await.map_err(ended("metrics")),
+                None => Ok(stop.draining().await),
+            }
+        });
+        Ok(Self { base, parts, archive, at, metrics_at, tasks })
     }
 
     /// What is kept of every camera.
@@ -261,6 +272,12 @@ impl Relay {
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.at
+    }
+
+    /// Where its numbers are read, if they are.
+    #[must_use]
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_at
     }
 
     /// Waits until it has stopped. When one part ends by itself, the others are stopped.

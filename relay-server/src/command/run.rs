@@ -6,7 +6,7 @@ use link::shutdown::Shutdown;
 use super::File;
 use crate::clock::Clock;
 use crate::run::{self, Relay, Sockets};
-use crate::{accounts, roster};
+use crate::{accounts, roster, watchdog};
 
 /// Runs until a signal: the first one lets work finish, the second ends it.
 pub(super) async fn carry_out(file: &File) -> Result<(), Error> {
@@ -20,8 +20,13 @@ pub(super) async fn carry_out(file: &File) -> Result<(), Error> {
     let (address, root) = (relay.address(), relay.base.authority.root().fingerprint);
     let cameras = relay.base.roster.cameras().or_exit(Code::Io)?.len();
     let archive = relay.archive_folder();
+    if let Some(metrics) = relay.metrics_address() {
+        tracing::info!(%metrics, "health and numbers can be read");
+    }
+    let _watchdog = watchdog::start(relay.archive().clone());
     tracing::info!(%name, %address, cameras, archive = %archive.display(), %root, "the relay runs");
     relay.ended().await.map_err(fail)?;
+    watchdog::stopping();
     tracing::info!("the relay has stopped");
     Ok(())
 }

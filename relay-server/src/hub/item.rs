@@ -1,6 +1,7 @@
 //! A live frame as viewers are sent it.
 
 use std::sync::Arc;
+use std::time::Instant;
 
 use bytes::Bytes;
 use wire::frame::{LayerKind, SignedFrame};
@@ -21,6 +22,8 @@ pub struct Item {
     pub key: bool,
     /// When it was captured, by the camera's clock.
     pub captured_at: Micros,
+    /// When the relay had verified it.
+    pub arrived: Instant,
     /// The epoch that it is sealed under.
     pub epoch: Arc<Epoch>,
     frame: Verified<SignedFrame>,
@@ -39,6 +42,7 @@ impl Item {
             session: frame.context().session,
             key: header.flags.key,
             captured_at: header.captured_at,
+            arrived: Instant::now(),
             epoch: Arc::clone(epoch),
             frame: frame.clone(),
             sealed: LabelSet::of(frame.layers().iter().filter_map(|layer| match layer.kind {

@@ -152,6 +152,7 @@ impl Watching {
         self.stuck = None;
         self.last = self.last.max(Some(item.place));
         self.parts.counters.frames_sent.one();
+        self.parts.counters.live_delay.one(item.arrived.elapsed());
         self.parts.counters.bytes_sent.add(length);
         Ok(())
     }
