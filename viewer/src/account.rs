@@ -9,7 +9,7 @@ use bytes::Bytes;
 use link::address::Relay;
 use link::api::account::{
     Account, Base64, ChangePassword, CompleteRecovery, DeleteAccount, Deleted, Keys, NewKeys, Recover, Recoverable, Recovery, Register,
-    Registered, Secret, Session, SignIn, SignedIn, Ticket, WRAPPED, WrappedKeys,
+    Registered, Secret, Session, SignIn, SignedIn, Ticket, WrappedKeys,
 };
 use link::api::{self, Client};
 use link::exit::{self, Code};
@@ -22,9 +22,6 @@ use seal::secret::NoRandomness;
 use seal::wrap::{self, Wrapped};
 use serde::Deserialize;
 use wire::id::Name;
-
-// What seal wraps is what the API carries.
-const _: () = assert!(Wrapped::LENGTH == WRAPPED);
 
 /// Why nothing came of it.
 #[derive(Debug, thiserror::Error)]
@@ -299,6 +296,6 @@ fn wrapped(identity: &Identity, unlock: &UnlockKey) -> Result<WrappedKeys, Error
 }
 
 fn wraps(wrapped: &WrappedKeys) -> Result<Wraps, Error> {
-    let one = |bytes: &Base64<WRAPPED>| Wrapped::from_bytes(&bytes.0).ok_or(wrap::Error::Refused);
+    let one = |bytes: &Base64<{ Wrapped::LENGTH }>| Wrapped::from_bytes(&bytes.0).ok_or(wrap::Error::Refused);
     Ok(Wraps { exchange: one(&wrapped.x25519)?, signing: one(&wrapped.ed25519)? })
 }
