@@ -9,7 +9,7 @@ use link::address::Relay as Address;
 use tokio::time::{sleep, timeout};
 use viewer::relay::Relay;
 use viewer::watch::{Event, Options, Watch};
-use wire::message::Span;
+use wire::message::{Hello, Span};
 
 use crate::camera::Shape;
 use crate::child::{Child, Role};
@@ -97,7 +97,7 @@ async fn join(site: &Site, port: u16) -> anyhow::Result<(Watch, First)> {
     let address = Address::new(site::HOST, port)?;
     let options = Options { camera: site::CAMERA.parse()?, span: Span::Live, recipient: None, pace: 0, key_frames_only: false };
     let connecting = Instant::now();
-    let relay = Relay::connect(&address, site.trust(), None).await.map_err(|error| anyhow::anyhow!("{error}"))?;
+    let relay = Relay::connect(&address, site.trust(), Hello::new(None)).await.map_err(|error| anyhow::anyhow!("{error}"))?;
     let subscribing = Instant::now();
     let mut watch = Watch::open(relay, &options, |_| Ok(None)).await.map_err(|error| anyhow::anyhow!("{error}"))?;
     picture(&mut watch).await?;

@@ -49,7 +49,9 @@ enum Command {
     #[command(after_help = "Example:\n  camera-agent snapshot now.jpg")]
     Snapshot(snapshot::Snapshot),
     /// Say who can unlock the masks.
-    #[command(after_help = "Examples:\n  camera-agent viewers list\n  camera-agent viewers add ana --key celosia1… --owner")]
+    #[command(
+        after_help = "Examples:\n  camera-agent viewers list\n  camera-agent viewers add ana --owner\n  camera-agent viewers add ben --key celosia1…"
+    )]
     Viewers {
         #[command(subcommand)]
         command: viewers::Command,
@@ -97,7 +99,7 @@ pub async fn carry_out(cli: Cli) -> Result<(), Error> {
         Command::Run(run) => run.carry_out(&cli.place).await,
         Command::Check(check) => check.carry_out(&cli.place).await,
         Command::Snapshot(snapshot) => snapshot.carry_out(&cli.place).await,
-        Command::Viewers { command } => command.carry_out(&cli.place),
+        Command::Viewers { command } => command.carry_out(&cli.place).await,
     }
 }
 

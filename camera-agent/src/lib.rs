@@ -4,7 +4,7 @@
 //! [`picture::Picture`] shows everything, [`mask::Masked`] is the only thing that the public encoder takes, what it gives
 //! ([`encode::Encoded`]) is the only thing that is sealed, and only what is sealed ([`sealing::Sealed`]) is signed and published.
 //!
-//! [`pipeline`] alone knows that order. Around it stand what an agent remembers ([`enroll`], [`session`], [`viewers`]), what it is told
+//! [`pipeline`] alone knows that order. Around it stand what an agent remembers ([`enroll`], [`session`], [`viewers`], [`person`]), what it is told
 //! ([`config`]), and what people do with it ([`agent`], [`snapshot`], [`check`], [`command`]).
 
 pub mod picture;
@@ -29,6 +29,7 @@ pub mod pipeline;
 pub mod timing;
 
 pub mod enroll;
+pub mod person;
 pub mod session;
 pub mod viewers;
 

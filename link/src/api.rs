@@ -1,5 +1,10 @@
 //! Asking a relay what is not a stream: HTTP/1.1 over TLS over TCP, under our own ALPN, so that it is the operator's chain that answers.
+//!
+//! What is said in JSON is in [`account`].
 
+pub mod account;
+
+mod encoded;
 mod error;
 
 #[cfg(test)]
@@ -13,7 +18,7 @@ use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::client::conn::http1;
 use hyper::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HOST, HeaderValue};
-use hyper::{Method, Request, Response};
+use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -23,6 +28,7 @@ use tokio_rustls::TlsConnector;
 use zeroize::Zeroizing;
 
 pub use error::Error;
+pub use hyper::Method;
 
 use crate::address::Relay;
 use crate::tls::{self, Root};

@@ -6,7 +6,7 @@
 //! ```
 
 mod door;
-mod peer;
+pub(crate) mod peer;
 
 use std::sync::Arc;
 

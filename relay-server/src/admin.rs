@@ -8,7 +8,14 @@
 //! | `POST /v1/camera/invite` | invites a camera and gives its one-time token |
 //! | `GET /v1/camera/list` | all cameras |
 //! | `GET /v1/archive` | whether frames are recorded at the moment |
+//! | `POST /v1/account/invite` | invites a person and gives the one-time token |
+//! | `GET /v1/account/list` | all accounts |
+//! | `POST /v1/account/delete` | deletes an account |
+//! | `POST /v1/audit/show` | a page of the log |
+//! | `POST /v1/audit/verify` | checks the log, against heads that were kept elsewhere too |
 
+pub mod account;
+pub mod audit;
 pub mod reach;
 pub mod socket;
 
@@ -19,12 +26,15 @@ use axum::Router;
 use axum::extract::{DefaultBodyLimit, State};
 use axum::http::StatusCode;
 use axum::routing::{get, post};
+use ed25519_dalek::VerifyingKey;
 use link::address::Relay;
 use link::tls::RootFingerprint;
 use serde::{Deserialize, Serialize};
 use wire::id::Name;
 
+use crate::accounts::Accounts;
 use crate::answer::{Json, Refused};
+use crate::audit::Log;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::moment;
@@ -32,7 +42,7 @@ use crate::roster::{Error, Roster};
 use crate::web::{Listed, Live, list};
 
 /// The largest command that is read, in bytes.
-const MAX_COMMAND: usize = 4 << 10;
+const MAX_COMMAND: usize = 64 << 10;
 
 /// What commands work on.
 pub struct Admin {
@@ -46,6 +56,12 @@ pub struct Admin {
     pub root: RootFingerprint,
     /// Who is live.
     pub live: Arc<dyn Live>,
+    /// Who has an account.
+    pub accounts: Arc<Accounts>,
+    /// What happened.
+    pub log: Log,
+    /// Whose signature is under the log's heads.
+    pub relay_key: VerifyingKey,
     /// The time.
     pub clock: Clock,
 }
@@ -92,6 +108,11 @@ pub fn router(admin: Arc<Admin>) -> Router {
         .route("/v1/camera/invite", post(invite))
         .route("/v1/camera/list", get(cameras))
         .route("/v1/archive", get(archive))
+        .route("/v1/account/invite", post(account::invite))
+        .route("/v1/account/list", get(account::list))
+        .route("/v1/account/delete", post(account::delete))
+        .route("/v1/audit/show", post(audit::show))
+        .route("/v1/audit/verify", post(audit::verify))
         .fallback(async || Refused::not_found())
         .method_not_allowed_fallback(async || Refused::method())
         .layer(DefaultBodyLimit::max(MAX_COMMAND))

@@ -20,7 +20,7 @@ pub struct Refused {
 }
 
 /// How a refusal is written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Written {
     /// [`Refused::code`].
     pub code: String,

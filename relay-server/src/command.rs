@@ -1,5 +1,7 @@
 //! The command line: what people type, and what is done for each.
 
+mod account;
+mod audit;
 mod camera;
 mod check;
 mod init;
@@ -41,6 +43,18 @@ enum Command {
     /// Tell everything that is wrong before the relay starts.
     #[command(after_help = "Example:\n  relay-server check --config relay/relay.toml")]
     Check(check::Check),
+    /// Invite, list and delete people's accounts, whether the relay runs or not.
+    #[command(after_help = "Examples:\n  relay-server account invite\n  relay-server account list")]
+    Account {
+        #[command(subcommand)]
+        command: account::Account,
+    },
+    /// Show, check and export the log of hand-outs, whether the relay runs or not.
+    #[command(after_help = "Examples:\n  relay-server audit show\n  relay-server audit verify")]
+    Audit {
+        #[command(subcommand)]
+        command: audit::Audit,
+    },
     /// Invite and list cameras, whether the relay runs or not.
     #[command(after_help = "Examples:\n  relay-server camera invite front-door\n  relay-server camera list")]
     Camera {
@@ -83,6 +97,8 @@ pub async fn carry_out(cli: Cli) -> Result<(), Error> {
         Command::Run(file) => run::carry_out(&file).await,
         Command::Check(check) => check.carry_out().await,
         Command::Camera { command } => command.carry_out().await,
+        Command::Account { command } => command.carry_out().await,
+        Command::Audit { command } => command.carry_out().await,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The relay's configuration: one TOML file, described key by key in `config/relay.toml`.
 
+pub mod accounts;
 pub mod limits;
+pub mod metrics;
 pub mod sharing;
 
 use std::collections::BTreeMap;
@@ -13,7 +15,9 @@ use wire::id::Name;
 
 use crate::pki::host::Host;
 
+pub use accounts::{Accounts, Log, Registration};
 pub use limits::{Archive, Limits};
+pub use metrics::Metrics;
 pub use sharing::{Camera, History, SealedAccess, Visible};
 
 /// The annotated file with every key and its default, as `init` writes it.
@@ -33,7 +37,13 @@ pub struct Config {
     /// Where the relay keeps its state; relative to the file's own folder.
     pub dir: PathBuf,
     /// Who is given sealed layers and grants.
-    sealed_access: Option<SealedAccess>,
+    sealed_access: SealedAccess,
+    /// Who may have an account.
+    pub accounts: Accounts,
+    /// The log of hand-outs.
+    pub log: Log,
+    /// Where the numbers are read.
+    pub metrics: Metrics,
     /// The archive's bounds.
     pub archive: Archive,
     /// What strangers and friends may ask of the relay at most.
@@ -48,7 +58,10 @@ impl Default for Config {
             listen: link::endpoint::ANY,
             name: String::new(),
             dir: PathBuf::from("."),
-            sealed_access: None,
+            sealed_access: SealedAccess::Granted,
+            accounts: Accounts::default(),
+            log: Log::default(),
+            metrics: Metrics::default(),
             archive: Archive::default(),
             limits: Limits::default(),
             camera: BTreeMap::new(),
@@ -72,7 +85,7 @@ impl Config {
     /// The defaults, for a relay of this name that keeps its state here.
     #[must_use]
     pub fn new(name: &Host, dir: &Path) -> Self {
-        Self { name: name.to_string(), dir: dir.to_owned(), sealed_access: Some(SealedAccess::Anyone), ..Self::default() }
+        Self { name: name.to_string(), dir: dir.to_owned(), ..Self::default() }
     }
 
     /// The canonical name, in its one written form (lower case, A-labels).
@@ -83,8 +96,15 @@ impl Config {
 
     /// Who is given sealed layers and grants.
     #[must_use]
-    pub fn sealed_access(&self) -> SealedAccess {
-        self.sealed_access.unwrap_or(SealedAccess::Granted)
+    pub const fn sealed_access(&self) -> SealedAccess {
+        self.sealed_access
+    }
+
+    /// Says who is given sealed layers and grants.
+    #[must_use]
+    pub const fn with_sealed_access(mut self, access: SealedAccess) -> Self {
+        self.sealed_access = access;
+        self
     }
 
     /// What is said of a camera.
@@ -109,11 +129,8 @@ impl Validate for Config {
             Ok(host) if host.to_string() != self.name => check.wrong("name", format!("write it as {host}: lower case, A-labels")),
             Ok(_) => {}
         }
-        match self.sealed_access {
-            Some(SealedAccess::Anyone) => {}
-            Some(SealedAccess::Granted) => check.wrong("sealed_access", sharing::NEEDS_ACCOUNTS),
-            None => check.wrong("sealed_access", format!("the default is \"granted\", which {}", sharing::NEEDS_ACCOUNTS)),
-        }
+        check.within("accounts", |check| self.accounts.validate(check));
+        check.within("log", |check| self.log.validate(check));
         check.within("archive", |check| self.archive.validate(check));
         check.within("limits", |check| self.limits.validate(check));
         check.within("camera", |check| {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use serde::Serialize;
 
@@ -24,6 +25,41 @@ impl Counter {
     #[must_use]
     pub fn get(&self) -> u64 {
         self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Up to how many seconds the buckets of a [`Delays`] go; what took longer is in one more.
+pub const DELAYS: [f64; 8] = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.1, 0.5, 2.0];
+
+/// How long something took, as counts in fixed buckets.
+#[derive(Debug, Default)]
+pub struct Delays {
+    counts: [Counter; DELAYS.len() + 1],
+    microseconds: Counter,
+}
+
+impl Delays {
+    /// It took so long once more.
+    pub fn one(&self, took: Duration) {
+        let seconds = took.as_secs_f64();
+        let at = DELAYS.iter().position(|bound| seconds <= *bound).unwrap_or(DELAYS.len());
+        if let Some(counter) = self.counts.get(at) {
+            counter.one();
+        }
+        self.microseconds.add(u64::try_from(took.as_micros()).unwrap_or(u64::MAX));
+    }
+
+    /// The bounds with their counts, which are not added up; the last has no bound.
+    #[must_use]
+    pub fn buckets(&self) -> Vec<(f64, u64)> {
+        let bounds = DELAYS.iter().copied().chain([f64::INFINITY]);
+        bounds.zip(&self.counts).map(|(bound, count)| (bound, count.get())).collect()
+    }
+
+    /// All of it together, in seconds.
+    #[must_use]
+    pub fn sum(&self) -> f64 {
+        Duration::from_micros(self.microseconds.get()).as_secs_f64()
     }
 }
 
@@ -114,11 +150,13 @@ macro_rules! counters {
         pub struct Counters {
             $(#[doc = $counter_doc] pub $counter: Counter,)*
             $(#[doc = $tally_doc] pub $tally: Tally,)*
+            /// From verified to handed to a viewer's connection.
+            pub live_delay: Delays,
         }
 
         impl Default for Counters {
             fn default() -> Self {
-                Self { $($counter: Counter::default(),)* $($tally: Tally::new($reasons),)* }
+                Self { $($counter: Counter::default(),)* $($tally: Tally::new($reasons),)* live_delay: Delays::default() }
             }
         }
 
@@ -134,6 +172,18 @@ macro_rules! counters {
             #[must_use]
             pub fn snapshot(&self) -> Snapshot {
                 Snapshot { $($counter: self.$counter.get(),)* $($tally: self.$tally.snapshot(),)* }
+            }
+
+            /// Every plain number: its name, what it counts, how many.
+            #[must_use]
+            pub fn numbers(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($counter), $counter_doc, self.$counter.get())),*]
+            }
+
+            /// Every tally: its name, what it counts, and the tally itself.
+            #[must_use]
+            pub fn tallies(&self) -> Vec<(&'static str, &'static str, &Tally)> {
+                vec![$((stringify!($tally), $tally_doc, &self.$tally)),*]
             }
         }
     };

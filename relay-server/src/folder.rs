@@ -3,6 +3,8 @@
 //! ```text
 //! relay.toml         the configuration
 //! roster.redb        cameras and invitations
+//! accounts.redb      people: accounts and sessions
+//! log.redb           who was handed what, and what was changed
 //! admin.sock         where commands reach the running relay
 //! archive/           recordings
 //! pki/root.crt       the operator's root, for everybody
@@ -41,6 +43,18 @@ impl Folder {
     #[must_use]
     pub fn roster(&self) -> PathBuf {
         self.0.join("roster.redb")
+    }
+
+    /// The database of accounts and sessions.
+    #[must_use]
+    pub fn accounts(&self) -> PathBuf {
+        self.0.join("accounts.redb")
+    }
+
+    /// The log.
+    #[must_use]
+    pub fn log(&self) -> PathBuf {
+        self.0.join("log.redb")
     }
 
     /// The socket for commands.

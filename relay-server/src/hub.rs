@@ -67,6 +67,13 @@ impl Hub {
         channels.values().any(|channel| channel.camera() == camera && channel.is_online())
     }
 
+    /// How many cameras' agents are connected and publish.
+    #[must_use]
+    pub fn online(&self) -> usize {
+        let channels = self.channels.read().unwrap_or_else(PoisonError::into_inner);
+        channels.values().filter(|channel| channel.is_online()).count()
+    }
+
     /// Forgets a camera that no longer belongs here; its viewers are told to leave.
     pub fn remove(&self, camera: CameraId) {
         let mut channels = self.channels.write().unwrap_or_else(PoisonError::into_inner);

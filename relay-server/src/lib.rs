@@ -7,7 +7,8 @@
 //!
 //! In reading order, which is the way of a frame and then of what surrounds it: a stranger becomes a peer ([`accept`], [`control`]); what
 //! an agent sends is verified ([`verify`]), goes to everyone who watches now ([`hub`]) and is kept ([`archive`]); whoever may see it
-//! ([`access`]) is sent it ([`serve`]). What all of that may cost is bounded ([`limits`]) and counted ([`counters`]). Then who belongs to
+//! ([`access`]) is sent it ([`serve`]), by who has an account ([`accounts`]), and on the record ([`audit`]). What all of that may cost is
+//! bounded ([`limits`]) and counted ([`counters`]), and whoever watches over the relay reads that ([`metrics`], [`watchdog`]). Then who belongs to
 //! the relay ([`roster`]) and who vouches for whom ([`pki`]); what is configured ([`config`]); what is asked over HTTPS ([`web`]) and by
 //! the operator ([`admin`], [`command`]); and how all of it starts and stops ([`run`]).
 
@@ -23,12 +24,18 @@ pub mod hub;
 
 pub mod archive;
 
+pub mod accounts;
+
+pub mod audit;
+
 pub mod access;
 pub mod serve;
 
 pub mod counters;
 pub mod limits;
+pub mod metrics;
 pub mod parts;
+pub mod watchdog;
 
 pub mod roster;
 

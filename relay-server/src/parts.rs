@@ -4,8 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use tokio::sync::Semaphore;
-use wire::id::CameraId;
+use wire::id::{CameraId, Name};
 
+use crate::accounts::Accounts;
+use crate::audit::Log;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::counters::Counters;
@@ -16,7 +18,7 @@ use crate::pki::authority::Authority;
 use crate::roster::Roster;
 use crate::run::Base;
 use crate::serve::History;
-use crate::verify::{Cameras, Store};
+use crate::verify::{Cameras, Epoch, Store};
 use crate::web::Live;
 
 /// The parts of a relay that connections share.
@@ -33,6 +35,10 @@ pub struct Parts {
     pub hub: Arc<Hub>,
     /// Recordings.
     pub history: Arc<dyn History>,
+    /// Who has an account.
+    pub accounts: Arc<Accounts>,
+    /// What happened.
+    pub log: Log,
     /// What is counted.
     pub counters: Arc<Counters>,
     /// The time.
@@ -60,6 +66,8 @@ impl Parts {
             cameras: Cameras::new(Arc::clone(&hub), store, Arc::clone(&counters)),
             hub,
             history,
+            accounts: Arc::clone(&base.accounts),
+            log: base.log.clone(),
             counters,
             clock: base.clock.clone(),
             handshakes: Arc::clone(&base.handshakes),
@@ -89,6 +97,11 @@ impl Live for Parts {
 
     fn not_storing(&self) -> Option<String> {
         self.history.problem()
+    }
+
+    fn newest_epoch(&self, name: &Name, camera: CameraId) -> Option<Arc<Epoch>> {
+        let channel = self.hub.get(name).filter(|channel| channel.camera() == camera);
+        channel.and_then(|channel| channel.newest_epoch()).or_else(|| self.history.newest_epoch(camera))
     }
 
     fn remove(&self, camera: CameraId) {

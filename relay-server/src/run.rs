@@ -1,8 +1,8 @@
 //! The whole relay: what runs, in which order it starts, and in which order it stops.
 //!
 //! ```text
-//! starts:  roster (locks the folder) → authority → archive → hub → accept (UDP) → web (TCP) → admin
-//! stops:   accept, web and admin take nothing new → what is under way ends → hub → archive closes its segments → roster
+//! starts:  roster (locks the folder) → authority → accounts, log → archive → hub → accept (UDP) → web (TCP) → admin → metrics
+//! stops:   accept, web and admin take nothing new → what is under way ends → hub → archive closes its segments → log → roster
 //! ```
 //!
 //! All of them stand on what [`Base`] holds; connections work with [`Parts`].
@@ -20,13 +20,16 @@ use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinSet;
 
 use crate::accept;
+use crate::accounts::{self, Accounts};
 use crate::admin::{self, Admin, socket};
 use crate::archive::{self, Archive};
+use crate::audit::Log;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::folder::Folder;
 use crate::gate::{Gate, Rate};
 use crate::limits;
+use crate::metrics::{self, Watched};
 use crate::parts::Parts;
 use crate::pki::authority::{self, Authority};
 use crate::pki::host::Host;
@@ -57,6 +60,9 @@ pub enum Error {
     /// The roster.
     #[error(transparent)]
     Roster(#[from] roster::Error),
+    /// The accounts, or the log.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
     /// The certificates.
     #[error(transparent)]
     Authority(#[from] authority::Error),
@@ -150,6 +156,10 @@ pub struct Base {
     pub roster: Arc<Roster>,
     /// Certificates and keys.
     pub authority: Arc<Authority>,
+    /// Who has an account.
+    pub accounts: Arc<Accounts>,
+    /// What happened.
+    pub log: Log,
     /// Handshakes of QUIC and TCP together.
     pub handshakes: Arc<Rate<()>>,
     /// The time.
@@ -166,6 +176,7 @@ pub struct Relay {
     pub parts: Arc<Parts>,
     archive: Archive,
     at: SocketAddr,
+    metrics_at: Option<SocketAddr>,
     tasks: JoinSet<Result<(), Error>>,
 }
 
@@ -183,10 +194,14 @@ impl Relay {
         let at = sockets.tcp.local_addr().map_err(|source| Error::Tcp { address: config.listen, source })?;
         let tcp = tokio::net::TcpListener::from_std(sockets.tcp).map_err(|source| Error::Tcp { address: at, source })?;
         let limits = config.limits;
+        let accounts = Arc::new(Accounts::open(&folder.accounts(), config.accounts.clone(), clock.clone())?);
+        let log = Log::open(&folder.log(), authority.relay_key().clone(), clock.clone())?;
         let base = Base {
             config: Arc::new(config),
             roster,
             authority,
+            accounts,
+            log,
             handshakes: Arc::new(Rate::new(limits.handshakes_per_second, Duration::from_secs(1), 1)),
             clock,
             stop,
@@ -197,7 +212,7 @@ impl Relay {
         let live: Arc<dyn Live> = Arc::clone(&parts) as _;
 
         let mut tasks = JoinSet::new();
-        let Base { config, roster, authority, handshakes, clock, stop } = base.clone();
+        let Base { config, roster, authority, accounts, log, handshakes, clock, stop } = base.clone();
         let quic = authority.tls().quic()?;
         let endpoint = endpoint::server(sockets.udp, quic, &limits::stranger(), &limits::handshakes())
             .map_err(|source| endpoint::Error::Socket { address: at, source })?;
@@ -210,10 +225,13 @@ impl Relay {
             address: Address::new(config.name(), at.port())?,
             root: authority.root().fingerprint,
             live: Arc::clone(&live),
-            clock: clock.clone(),
+            accounts,
+            log,
+            relay_key: authority.relay_key().verifying_key(),
+            clock,
         };
         let commands = socket::listen(&folder.admin_socket())?;
-        let app = web::router(Arc::new(Web::new(config, roster, authority, live, clock)));
+        let app = web::router(Arc::new(Web::new(&base, live)));
         let accepting = accept::run(endpoint, Arc::clone(&parts), stop.clone());
         tasks.spawn(async move {
             accepting.await;
@@ -225,7 +243,17 @@ impl Relay {
         let admin = socket::serve(commands, folder.admin_socket(), admin::router(Arc::new(admin)), stop);
         tasks.spawn(async move { admin.await.map_err(ended("commands")) });
         tasks.spawn(renew(base.clone()));
-        Ok(Self { base, parts, archive, at, tasks })
+        tasks.spawn(expire(base.clone()));
+        let metrics = metrics::listen(base.config.metrics, Arc::new(Watched::new(&base, Arc::clone(&parts), archive.clone()))).await;
+        let metrics_at = metrics.as_ref().and_then(metrics::Metrics::address);
+        let stop = base.stop.clone();
+        tasks.spawn(async move {
+            match metrics {
+                Some(metrics) => metrics.serve(stop).await.map_err(ended("metrics")),
+                None => Ok(stop.draining().await),
+            }
+        });
+        Ok(Self { base, parts, archive, at, metrics_at, tasks })
     }
 
     /// What is kept of every camera.
@@ -246,6 +274,12 @@ impl Relay {
         self.at
     }
 
+    /// Where its numbers are read, if they are.
+    #[must_use]
+    pub const fn metrics_address(&self) -> Option<SocketAddr> {
+        self.metrics_at
+    }
+
     /// Waits until it has stopped. When one part ends by itself, the others are stopped.
     ///
     /// # Errors
@@ -262,7 +296,11 @@ impl Relay {
         }
         // Nobody hands anything to the archive any more: what is in its queue is stored, and its segments are closed.
         let archive = self.archive.clone();
-        let closed = tokio::task::spawn_blocking(move || archive.stop());
+        let log = self.base.log.clone();
+        let closed = tokio::task::spawn_blocking(move || {
+            archive.stop();
+            log.close();
+        });
         tokio::select! {
             _ = closed => {}
             () = self.base.stop.aborted() => {}
@@ -294,6 +332,24 @@ async fn renew(base: Base) -> Result<(), Error> {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "certificates could not be renewed"),
             Err(error) => tracing::error!(%error, "certificates could not be renewed"),
+        }
+    }
+}
+
+/// Removes sessions that are over, and from the log what tells of persons and is old.
+async fn expire(base: Base) -> Result<(), Error> {
+    let days = Duration::from_secs(u64::from(base.config.log.personal_days) * 24 * 3600);
+    loop {
+        let (accounts, log) = (Arc::clone(&base.accounts), base.log.clone());
+        let done = tokio::task::spawn_blocking(move || accounts.sweep().and_then(|()| log.forget(days)));
+        match done.await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => tracing::error!(%error, "what is over could not be removed"),
+            Err(error) => tracing::error!(%error, "what is over could not be removed"),
+        }
+        tokio::select! {
+            () = base.stop.draining() => return Ok(()),
+            () = tokio::time::sleep(RENEW_EVERY) => {}
         }
     }
 }

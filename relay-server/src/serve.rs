@@ -4,6 +4,7 @@
 //! frames (`live`, `range`). Nothing here can slow a camera, the archive or another viewer: they share frames, not queues.
 
 mod flight;
+mod handing;
 mod live;
 mod range;
 
@@ -12,24 +13,28 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use link::api::account::Secret;
 use link::shutdown::Shutdown;
 use quinn::{Connection, RecvStream};
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
-use wire::id::{CameraId, Name};
+use wire::id::{CameraId, Fingerprint, Name};
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused, Span, Subscribe};
 
 pub use range::{Asked, History, Reader, Recorded, Unreadable};
 
 use crate::access::{self, Viewer};
+use crate::accounts::lease::Lease;
+use crate::config::Visible;
 use crate::control::{self, Control, Silence, refused};
 use crate::gate::Rate;
 use crate::hub::Channel;
 use crate::limits::{CONTROL_QUEUE, CONTROL_WRITE, FAREWELL, IDLE, REPLAYS_PER_CONNECTION, SUBSCRIPTIONS};
 use crate::parts::Parts;
 use crate::verify::Epoch;
-use live::{End, Wanted, Watching};
+use handing::Wanted;
+use live::{End, Watching};
 
 /// Serves a viewer to its end.
 pub async fn run(connection: Connection, control: Control, hello: &Hello, parts: &Arc<Parts>, shutdown: &Shutdown) {
@@ -39,8 +44,15 @@ pub async fn run(connection: Connection, control: Control, hello: &Hello, parts:
         let full = refused(0, Reason::TooMany, "this relay has as many viewers as it takes: try again later");
         return control::farewell(&connection, send, full).await;
     };
+    let lease = match admit(hello, parts).await {
+        Ok(lease) => lease,
+        Err(refused) => {
+            parts.counters.peers_refused.one(refused.reason.name());
+            return control::farewell(&connection, send, refused).await;
+        }
+    };
     let (outbox, queue) = mpsc::channel(CONTROL_QUEUE);
-    let mut session = Session::new(parts, &connection, hello, outbox);
+    let mut session = Session::new(parts, &connection, hello.fingerprint, lease, outbox);
     let mut writing = std::pin::pin!(control::write_queued(send, queue));
     let end = tokio::select! {
         biased;
@@ -59,11 +71,41 @@ pub async fn run(connection: Connection, control: Control, hello: &Hello, parts:
     }
 }
 
+/// Takes in a viewer's ticket, if it brings one.
+async fn admit(hello: &Hello, parts: &Arc<Parts>) -> Result<Option<Lease>, Refused> {
+    let Some(ticket) = &hello.ticket else { return Ok(None) };
+    let stale = "this ticket is unknown, used or older than 30 seconds: fetch another, or sign in again";
+    let ticket = <[u8; 32]>::try_from(ticket.as_ref()).map_err(|_| refused(0, Reason::SignedOut, stale))?;
+    let (accounts, ticket) = (Arc::clone(&parts.accounts), Secret::new(&ticket));
+    match spawn_blocking(move || accounts.redeem(&ticket)).await {
+        Ok(Ok(Some(lease))) => Ok(Some(lease)),
+        Ok(Ok(None)) => Err(refused(0, Reason::SignedOut, stale)),
+        Ok(Err(error)) => Err(own_fault(&error)).map_err(|(reason, text)| refused(0, reason, text)),
+        Err(error) => Err(own_fault(&error)).map_err(|(reason, text)| refused(0, reason, text)),
+    }
+}
+
+/// Serves a subscription for as long as the session lasts that it rests on.
+async fn while_signed_in(lease: Option<Lease>, subscription: u32, serving: impl Future<Output = End>) -> (u32, End) {
+    let Some(lease) = lease else { return (subscription, serving.await) };
+    tokio::select! {
+        biased;
+        () = lease.ended() => (subscription, End::Refused(refused(subscription, Reason::SignedOut, SIGNED_OUT))),
+        end = serving => (subscription, end),
+    }
+}
+
+/// What a viewer is told whose session has ended.
+const SIGNED_OUT: &str = "you are signed out: what only you may see is not sent any more; sign in again";
+
 /// One viewer's connection.
 struct Session {
     parts: Arc<Parts>,
     connection: Connection,
-    viewer: Viewer,
+    /// The key that the viewer named.
+    named: Option<Fingerprint>,
+    /// Who it is, if it brought a ticket.
+    lease: Option<Lease>,
     outbox: mpsc::Sender<Bytes>,
     /// The running subscriptions by their number. Dropping the tasks ends them.
     running: HashMap<u32, AbortHandle>,
@@ -73,11 +115,18 @@ struct Session {
 }
 
 impl Session {
-    fn new(parts: &Arc<Parts>, connection: &Connection, hello: &Hello, outbox: mpsc::Sender<Bytes>) -> Self {
+    fn new(
+        parts: &Arc<Parts>,
+        connection: &Connection,
+        named: Option<Fingerprint>,
+        lease: Option<Lease>,
+        outbox: mpsc::Sender<Bytes>,
+    ) -> Self {
         Self {
             parts: Arc::clone(parts),
             connection: connection.clone(),
-            viewer: Viewer { fingerprint: hello.fingerprint },
+            named,
+            lease,
             outbox,
             running: HashMap::new(),
             tasks: JoinSet::new(),
@@ -176,22 +225,32 @@ impl Session {
             return Err((Reason::OutOfTurn, format!("the subscription {subscription} is running already")));
         }
         let found = self.find(&name).await?;
-        // Only the past depends on it.
-        let newest = if span == Span::Live { None } else { self.newest_epoch(&found).await };
-        access::decide(&self.parts.config, &name, self.viewer, layers, span, newest.as_deref(), self.parts.clock.now())
-            .map_err(|denied| (Reason::NotAllowed, denied.to_string()))?;
+        let lease = self.lease.clone().filter(Lease::holds);
+        let viewer = Viewer { fingerprint: self.named, account: lease.as_ref().map(|lease| lease.account().fingerprint) };
+        let (config, now) = (Arc::clone(&self.parts.config), self.parts.clock.now());
+        // Only the past and cameras for named people depend on it.
+        let depends = span != Span::Live || config.camera(&name).visible == Visible::Named;
+        let newest = if depends { self.newest_epoch(&found).await } else { None };
+        access::decide(&config, &name, viewer, layers, span, newest.as_deref(), now).map_err(|denied| match (&self.lease, &lease) {
+            (Some(_), None) => (Reason::SignedOut, SIGNED_OUT.to_owned()),
+            _ => (Reason::NotAllowed, denied.to_string()),
+        })?;
+        let rests = access::rests_on_account(&config, &name, viewer, layers, span, newest.as_deref(), now);
 
-        let wanted = Wanted { subscription, layers, recipient: self.viewer.fingerprint, key_frames_only };
+        let account = lease.as_ref().map(|lease| Arc::clone(lease.account()));
+        let address = self.connection.remote_address().ip().to_canonical().to_string();
+        let wanted = Wanted { subscription, camera: name.clone(), layers, viewer, account, address, key_frames_only };
+        let lease = lease.filter(|_| rests);
         let task = match (span, found.channel) {
             (Span::Live, Some(channel)) if channel.is_online() => {
                 let watching = Watching::new(&self.parts, &self.connection, &self.outbox, &channel, wanted);
-                self.tasks.spawn(async move { (subscription, watching.run().await) })
+                self.tasks.spawn(while_signed_in(lease, subscription, watching.run()))
             }
             (Span::Live, _) => return Err((Reason::Offline, format!("{name} is not connected at the moment: try again later"))),
             (Span::Range { from, to }, _) => {
                 let permits = range::Permits::take(&self.parts.replays, &self.replays)?;
                 let replay = range::Replay::new(&self.parts, &self.connection, found.camera, wanted, pace);
-                self.tasks.spawn(async move { (subscription, replay.run(from, to, permits).await) })
+                self.tasks.spawn(while_signed_in(lease, subscription, replay.run(from, to, permits)))
             }
         };
         self.running.insert(subscription, task);

@@ -15,7 +15,7 @@ use viewer::watch::{Event, Options, Watch};
 use wire::frame::SignedFrame;
 use wire::grants::Grant;
 use wire::id::Micros;
-use wire::message::Span;
+use wire::message::{Hello, Span};
 use wire::verdict::{Report, Verdict};
 use wire::verify::{Record, Verified};
 
@@ -108,7 +108,7 @@ impl Audience {
     /// When the relay or the camera is refused.
     pub async fn open(relay: &address::Relay, root: RootFingerprint, ask: Ask<'_>) -> Result<Self, Error> {
         let recipient = ask.person.map(|person| person.public().fingerprint());
-        let relay = within("connect", Relay::connect(relay, Trust::Pinned(root), recipient)).await?;
+        let relay = within("connect", Relay::connect(relay, Trust::Pinned(root), Hello::new(recipient))).await?;
         let camera = ask.camera.parse().unwrap();
         let options = Options { camera, span: ask.span, recipient, pace: 0, key_frames_only: ask.key_frames_only };
         let watch = within("subscribe", Watch::open(relay, &options, |_| Ok(ask.highest))).await?;

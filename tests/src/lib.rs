@@ -1,7 +1,7 @@
 //! Fakes for the end-to-end tests, which are one binary: `cargo test -p celosia-tests --test e2e`.
 //!
 //! In reading order: how long a test waits ([`patience`]); pictures, how alike they are, and how one is searched for in bytes ([`picture`],
-//! [`search`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
+//! [`search`]), and secrets too ([`secrets`]); who can be somebody ([`operator`], [`person`]); who can misbehave ([`camera`], [`tape`], [`evil_relay`], [`evil_agent`]);
 //! what an honest agent sees ([`source`], [`detector`]); who looks
 //! ([`audience`]); all of them together ([`world`]); and the real programs ([`program`],
 //! [`site`]), on disks that may be full ([`disk`]) and screens without glass ([`display`]), with clocks that may step ([`clock`]) and a way between
@@ -15,6 +15,7 @@ pub mod patience;
 
 pub mod picture;
 pub mod search;
+pub mod secrets;
 
 pub mod operator;
 pub mod person;

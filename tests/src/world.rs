@@ -16,7 +16,8 @@ use link::retry::Pace;
 use link::shutdown::Shutdown;
 use link::tls::RootFingerprint;
 use relay_server::clock::Clock;
-use relay_server::config::{Camera as Sharing, Config as RelayConfig, History};
+use relay_server::config::metrics::Listen;
+use relay_server::config::{Camera as Sharing, Config as RelayConfig, History, SealedAccess};
 use relay_server::counters::Snapshot;
 use relay_server::folder::Folder;
 use relay_server::run::{Relay, Sockets};
@@ -58,7 +59,11 @@ impl World {
     pub async fn with(change: impl FnOnce(RelayConfig) -> RelayConfig) -> Self {
         let dir = tempfile::tempdir().unwrap();
         let folder = found(&dir.path().join("relay"));
-        let config = change(RelayConfig::new(&HOST.parse().unwrap(), folder.path()));
+        // Its people have keys and no accounts, so that sealed layers go to whoever names a key.
+        let mut config = RelayConfig::new(&HOST.parse().unwrap(), folder.path()).with_sealed_access(SealedAccess::Anyone);
+        // Many relays run at one time here, and nobody watches over them.
+        config.metrics.listen = Listen::None;
+        let config = change(config);
         let root = Operator::of(&folder).root();
         let mut world = Self { dir, folder, root, config, at: SocketAddr::from(([127, 0, 0, 1], 0)), relay: None };
         world.start_relay().await;

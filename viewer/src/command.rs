@@ -1,8 +1,11 @@
 //! The command line: what people type, and what is done for each.
 
+mod account;
 mod cameras;
 mod keygen;
+mod pass;
 mod password;
+mod session;
 mod snapshot;
 mod span;
 mod target;
@@ -37,6 +40,31 @@ enum Command {
     /// Make an identity: a key pair that camera owners can name, kept under a password.
     #[command(after_help = "Example:\n  viewer keygen ana.identity")]
     Keygen(keygen::Keygen),
+    /// Make an account at a relay, with keys of its own.
+    #[command(after_help = "Example:\n  viewer register ana --relay relay.example:7443")]
+    Register(account::Register),
+    /// Sign in at a relay.
+    #[command(after_help = "Example:\n  viewer sign-in ana --relay relay.example:7443")]
+    SignIn(session::SignIn),
+    /// Sign out at a relay.
+    #[command(after_help = "Example:\n  viewer sign-out --relay relay.example:7443")]
+    SignOut(session::SignOut),
+    /// List one's sessions at a relay, or end one.
+    #[command(after_help = "Examples:\n  viewer sessions --relay relay.example:7443\n  \
+        viewer sessions --relay relay.example:7443 --end 4f…")]
+    Sessions(session::Sessions),
+    /// Change the account's password. Recordings stay readable.
+    #[command(after_help = "Example:\n  viewer password --relay relay.example:7443")]
+    Password(account::ChangePassword),
+    /// Set a new password with the recovery code.
+    #[command(after_help = "Example:\n  viewer recover ana --relay relay.example:7443")]
+    Recover(account::Recover),
+    /// Make new keys, because the old ones leaked.
+    #[command(after_help = "Example:\n  viewer new-key --relay relay.example:7443")]
+    NewKey(account::NewKey),
+    /// Give an account up, for good.
+    #[command(after_help = "Example:\n  viewer delete-account --relay relay.example:7443")]
+    DeleteAccount(account::DeleteAccount),
     /// List a relay's cameras.
     #[command(after_help = "Example:\n  viewer cameras relay.example:7443")]
     Cameras(cameras::Cameras),
@@ -71,14 +99,14 @@ pub struct Accept {
 /// With which key masks are lifted.
 #[derive(Debug, Clone, Default, Args)]
 pub struct Unlocking {
-    /// Lift the masks that this identity's key opens.
-    #[arg(long, requires = "identity")]
+    /// Lift the masks that one's own key opens: the account's that is signed in at the relay, or an identity file's.
+    #[arg(long)]
     unlock: bool,
-    /// The identity file (`viewer keygen`).
+    /// The identity file (`viewer keygen`), in place of an account.
     #[arg(long, value_name = "FILE")]
     identity: Option<PathBuf>,
-    /// Read the identity's password from this file instead of the terminal.
-    #[arg(long, value_name = "FILE", requires = "identity")]
+    /// Read the password from this file instead of the terminal.
+    #[arg(long, value_name = "FILE", requires = "unlock")]
     password_file: Option<PathBuf>,
     /// Only these labels.
     #[arg(long, value_name = "L,…", value_delimiter = ',', requires = "unlock")]
@@ -93,6 +121,14 @@ pub fn run(cli: Cli, runtime: &Runtime) -> Result<(), Error> {
     let home = Home::find(cli.home)?;
     match cli.command {
         Command::Keygen(command) => command.run(),
+        Command::Register(command) => runtime.block_on(command.run(&home)),
+        Command::SignIn(command) => runtime.block_on(command.run(&home)),
+        Command::SignOut(command) => runtime.block_on(command.run(&home)),
+        Command::Sessions(command) => runtime.block_on(command.run(&home)),
+        Command::Password(command) => runtime.block_on(command.run(&home)),
+        Command::Recover(command) => runtime.block_on(command.run(&home)),
+        Command::NewKey(command) => runtime.block_on(command.run(&home)),
+        Command::DeleteAccount(command) => runtime.block_on(command.run(&home)),
         Command::Cameras(command) => runtime.block_on(command.run(&home)),
         Command::Watch(command) if command.in_window() => window::run(command, home, runtime),
         Command::Watch(command) => runtime.block_on(command.run(&home)),

@@ -1,7 +1,7 @@
 //! Where the viewer keeps what it remembers: which relay and camera is which, and the highest frame seen live.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use link::exit::{Code, Error, OrExit as _};
 use link::file;
@@ -22,6 +22,11 @@ impl Home {
         named.or_else(own).map(Self).ok_or_else(|| {
             Error::new(Code::Usage, "this user has no home folder to remember cameras in").with_help("name one with --home DIR")
         })
+    }
+
+    /// The folder itself.
+    pub(crate) fn folder(&self) -> &Path {
+        &self.0
     }
 
     /// The relays and cameras that were met before.

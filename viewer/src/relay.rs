@@ -10,7 +10,6 @@ use link::tls::{self, Client, Root, Trust};
 use quinn::{Connection, Endpoint, RecvStream, SendStream};
 use tokio::time::timeout;
 use wire::context::VERSION;
-use wire::id::Fingerprint;
 use wire::message::{Hello, MAX_CONTROL, Message};
 
 /// How long a relay may take to answer.
@@ -37,16 +36,16 @@ impl std::fmt::Debug for Relay {
 }
 
 impl Relay {
-    /// Connects and greets. With a fingerprint, grants of that key are asked for.
+    /// Connects and greets with `hello`: its fingerprint says whose grants are wanted, its ticket who is signed in.
     ///
     /// # Errors
     /// When the relay cannot be reached or trusted, or speaks another version.
-    pub async fn connect(relay: &address::Relay, trust: Trust, fingerprint: Option<Fingerprint>) -> Result<Self, Error> {
+    pub async fn connect(relay: &address::Relay, trust: Trust, hello: Hello) -> Result<Self, Error> {
         let transport = Transport { uni_streams: UNREAD, ..Transport::VIEWER };
         let tls = Client::new(trust, None, tls::PEER).or_exit(Code::Internal)?;
         let endpoint = endpoint::client(&transport).or_exit(Code::Unavailable)?;
         let (connection, root) = connect(&endpoint, &tls, &transport, relay, PATIENCE).await.map_err(|error| unreachable(&error))?;
-        let greeting = Self::greet(&connection, fingerprint);
+        let greeting = Self::greet(&connection, hello);
         let (send, receive) = match timeout(PATIENCE, greeting).await {
             Ok(greeted) => greeted?,
             Err(_) => return Err(Error::new(Code::Unavailable, format!("{relay} accepted the connection and then said nothing"))),
@@ -54,12 +53,12 @@ impl Relay {
         Ok(Self { connection, send, receive, root, endpoint })
     }
 
-    async fn greet(connection: &Connection, fingerprint: Option<Fingerprint>) -> Result<(SendStream, RecvStream), Error> {
+    async fn greet(connection: &Connection, hello: Hello) -> Result<(SendStream, RecvStream), Error> {
         let lost = |error: &quinn::ConnectionError| {
             Error::new(Code::Unavailable, format!("the relay closed the connection: {}", connect::explain(error)))
         };
         let (mut send, mut receive) = connection.open_bi().await.map_err(|error| lost(&error))?;
-        let hello = Message::Hello(Hello::new(fingerprint)).encode();
+        let hello = Message::Hello(hello).encode();
         stream::write(&mut send, &[], hello).await.or_exit(Code::Unavailable)?;
         let answer = stream::read(&mut receive, MAX_CONTROL).await.or_exit(Code::Unavailable)?;
         match answer.map(Message::decode) {
@@ -81,7 +80,7 @@ impl Relay {
 pub fn refusal(text: &str, reason: wire::message::Reason) -> Error {
     use wire::message::Reason as R;
     let code = match reason {
-        R::NotAllowed => Code::NotAllowed,
+        R::NotAllowed | R::SignedOut => Code::NotAllowed,
         R::UnknownCamera => Code::NoInput,
         R::Malformed | R::OutOfTurn | R::NotVerified | R::Forked => Code::Data,
         R::Version | R::NotBuilt | R::TooMany | R::Replaced | R::Stopping | R::Storage | R::Offline => Code::Unavailable,

@@ -24,7 +24,7 @@ async fn carried_out(dir: &tempfile::TempDir, line: &[&str]) -> Result<(), Error
         Command::Run(run) => run.carry_out(&cli.place).await,
         Command::Check(check) => check.carry_out(&cli.place).await,
         Command::Snapshot(snapshot) => snapshot.carry_out(&cli.place).await,
-        Command::Viewers { command } => command.carry_out(&cli.place),
+        Command::Viewers { command } => command.carry_out(&cli.place).await,
     }
 }
 
@@ -79,7 +79,7 @@ async fn viewers_are_added_with_what_is_usual_and_whole_frame_only_by_name() {
     let strange = carried_out(&dir, &["viewers", "add", "eve", "--key", &key(), "--labels", "tlil"]).await.unwrap_err();
     assert!(strange.to_string().contains("`tlil`") && strange.to_string().contains("till, outside, face"), "{strange}");
     let no_key = carried_out(&dir, &["viewers", "add", "eve"]).await.unwrap_err();
-    assert!(no_key.code == Code::Usage && no_key.to_string().contains("no accounts yet"), "{no_key}");
+    assert!(no_key.code == Code::Usage && no_key.to_string().contains("enrolled"), "{no_key}");
     assert_eq!(code(carried_out(&dir, &["viewers", "remove", "eve"]).await), Code::Usage);
     assert_eq!(list(&dir).len(), 2);
 

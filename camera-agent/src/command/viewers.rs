@@ -1,18 +1,20 @@
 //! `camera-agent viewers`: who can unlock.
 
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Subcommand;
 use link::exit::{Code, Error, OrExit as _};
 use link::file;
 use seal::public::{PublicIdentity, spoken};
 use serde::Serialize;
-use wire::id::Name;
+use wire::id::{Fingerprint, Name};
 use wire::label::LabelName;
 
 use super::{Place, say, say_json};
 use crate::config::Config;
+use crate::enroll::Enrolment;
+use crate::person;
 use crate::viewers::{self, Added, Editor, FILE, Viewer, Viewers, usual_labels};
 
 /// What is done with the list.
@@ -26,17 +28,21 @@ pub(super) enum Command {
         json: bool,
     },
     /// Let somebody unlock, or change what they can see. A running agent takes it over with its next epoch.
-    #[command(after_help = "Examples:\n  camera-agent viewers add ana --key celosia1… --owner\n  \
+    #[command(after_help = "Examples:\n  camera-agent viewers add ana --owner\n  \
         camera-agent viewers add night-shift --key celosia1… --labels face,till\n\n\
+        Without --key the relay is asked for the key of the account with that name, and you compare it with its owner.\n\n\
         Without --labels a viewer is granted every label of the configuration, `outside` and `face`, but not `whole-frame`: that one shows \
         the whole picture whenever face detection fails, so it is granted only when it is named, as in --labels face,whole-frame.\n\n\
         A name keeps its key: to give it another one, remove the name first.")]
     Add {
-        /// What you call them: 3 to 32 of a-z, 0-9, dot, underscore and hyphen.
+        /// What you call them, 3 to 32 of a-z, 0-9, dot, underscore and hyphen: their account's name, or any with --key.
         name: Name,
-        /// Their public key: the line that `viewer keygen` prints, which begins with celosia1. Compare the fingerprint with them.
+        /// Their public key, if they have no account: the line that `viewer keygen` prints, which begins with celosia1.
         #[arg(long, value_name = "KEY")]
         key: Option<String>,
+        /// Their fingerprint as they told it (64 hexadecimal digits, spaces allowed), instead of being asked for a part of it.
+        #[arg(long, value_name = "FINGERPRINT", conflicts_with = "key")]
+        fingerprint: Option<String>,
         /// They own the camera: they may hand out recordings to others, and delete them.
         #[arg(long)]
         owner: bool,
@@ -70,7 +76,7 @@ struct ListedViewer<'a> {
 
 impl Command {
     /// Does it.
-    pub(super) fn carry_out(self, place: &Place) -> Result<(), Error> {
+    pub(super) async fn carry_out(self, place: &Place) -> Result<(), Error> {
         let config = place.config()?;
         let dir = &config.camera.dir;
         let path = dir.join(FILE);
@@ -81,17 +87,31 @@ impl Command {
                 say(&format!("removed {name} ({})", spoken(removed.key.keys().fingerprint())))?;
                 say("What was granted before stays granted: a key once handed out cannot be taken back.")
             }
-            Self::Add { name, key, owner, labels } => {
-                let Some(key) = key else {
-                    let message = format!("{name} has no account that could be asked for a key: this version has no accounts yet");
-                    let help = "ask for the line that `viewer keygen` prints, and give it with --key";
-                    return Err(Error::new(Code::Usage, message).with_help(help));
+            Self::Add { name, key, fingerprint, owner, labels } => {
+                // First what costs nobody a phone call.
+                let labels = granted(&config, labels)?;
+                let key = match key {
+                    Some(key) => key.parse().or_exit(Code::Usage)?,
+                    None => of_account(dir, &path, &name, fingerprint.as_deref()).await?,
                 };
-                let key: PublicIdentity = key.parse().or_exit(Code::Usage)?;
-                add(&config, path, Viewer { name, key, owner, labels: granted(&config, labels)? })
+                add(&config, path, Viewer { name, key, owner, labels })
             }
         }
     }
+}
+
+/// The key of somebody's account, which is compared unless it is the one that the list has already.
+async fn of_account(dir: &Path, path: &Path, name: &Name, fingerprint: Option<&str>) -> Result<PublicIdentity, Error> {
+    let digits = fingerprint.map(|text| text.split_whitespace().collect::<String>());
+    let brought = digits.map(|digits| digits.parse::<Fingerprint>()).transpose().or_exit(Code::Usage)?;
+    let key = person::ask(&Enrolment::load(dir)?, name).await?;
+    let known = if path.exists() { Some(Viewers::load(path).map_err(exit)?) } else { None };
+    match known.iter().flat_map(Viewers::list).find(|viewer| viewer.name == *name) {
+        Some(viewer) if viewer.key == key => {}
+        Some(_) => return Err(exit(viewers::Error::OtherKey(name.clone()))),
+        None => person::compare(name, &key, brought)?,
+    }
+    Ok(key)
 }
 
 /// What is granted: what was named, if the camera knows it, or else the usual.

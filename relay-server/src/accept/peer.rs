@@ -10,12 +10,14 @@ use quinn::crypto::rustls::HandshakeData;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 use wire::context::VERSION;
+use wire::id::Micros;
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused};
 
 use crate::control::{self, Control, refused};
 use crate::limits::{self, CONTROL_WRITE, HELLO};
 use crate::parts::Parts;
-use crate::roster;
+use crate::pki::authority::Authority;
+use crate::roster::{self, Roster};
 
 /// Who it is.
 pub(super) enum Peer {
@@ -76,10 +78,6 @@ pub(super) async fn greet(connection: &Connection, parts: &Arc<Parts>) -> Result
         let text = format!("this relay speaks version {VERSION} of the format, and the peer version {}", hello.version);
         return Err(NotGreeted::Refused(control, refused(0, Reason::Version, text)));
     }
-    if hello.ticket.is_some() {
-        let text = "tickets belong to accounts, which this version of the relay does not have yet";
-        return Err(NotGreeted::Refused(control, refused(0, Reason::NotBuilt, text)));
-    }
     let peer = match camera {
         Some(Ok(camera)) => Peer::Agent(camera),
         Some(Err(why)) => return Err(NotGreeted::Refused(control, refused(0, Reason::NotAllowed, why))),
@@ -104,7 +102,7 @@ fn certificates(connection: &Connection) -> Option<Vec<CertificateDer<'static>>>
 
 /// Why a certificate makes no agent of this relay.
 #[derive(Debug, thiserror::Error)]
-enum Stranger {
+pub(crate) enum Stranger {
     #[error(transparent)]
     Certificate(#[from] camera_certificate::Error),
     #[error("this camera's certificate was revoked: ask the relay's operator")]
@@ -115,27 +113,28 @@ enum Stranger {
     OwnFault,
 }
 
-/// The camera that a chain introduces, if the roster knows it under that name and key, and it was not taken back.
-async fn recognise(chain: Vec<CertificateDer<'static>>, parts: &Arc<Parts>) -> Result<roster::Camera, Stranger> {
-    let own_fault = |error: &dyn std::error::Error| {
-        tracing::error!(%error, "a camera could not be looked up");
-        Stranger::OwnFault
-    };
-    let parts = Arc::clone(parts);
-    let looked_up = spawn_blocking(move || {
-        let (root, crls) = (parts.authority.root(), parts.authority.crls());
-        let shown = camera_certificate::verify(&chain, &root.certificate, &crls, parts.clock.now())?;
-        if let Revocation::Revoked { .. } = shown.revocation {
-            return Err(Stranger::Revoked);
-        }
-        let enrolled = parts.roster.holder(shown.id).map_err(|error| own_fault(&error))?;
-        enrolled.filter(|enrolled| enrolled.name == shown.name).ok_or(Stranger::NotEnrolled)
-    });
-    match looked_up.await {
-        Ok(found) => found,
-        Err(error) => {
-            tracing::error!(%error, "a camera could not be looked up");
-            Err(Stranger::OwnFault)
-        }
+/// The camera that a chain introduces, if the roster knows it under that name and key, and it was not taken back. Blocks on the disk.
+pub(crate) fn known(
+    chain: &[CertificateDer<'static>],
+    authority: &Authority,
+    roster: &Roster,
+    now: Micros,
+) -> Result<roster::Camera, Stranger> {
+    let shown = camera_certificate::verify(chain, &authority.root().certificate, &authority.crls(), now)?;
+    if let Revocation::Revoked { .. } = shown.revocation {
+        return Err(Stranger::Revoked);
     }
+    let enrolled = roster.holder(shown.id).map_err(|error| own_fault(&error))?;
+    enrolled.filter(|enrolled| enrolled.name == shown.name).ok_or(Stranger::NotEnrolled)
+}
+
+fn own_fault(error: &dyn std::error::Error) -> Stranger {
+    tracing::error!(%error, "a camera could not be looked up");
+    Stranger::OwnFault
+}
+
+async fn recognise(chain: Vec<CertificateDer<'static>>, parts: &Arc<Parts>) -> Result<roster::Camera, Stranger> {
+    let parts = Arc::clone(parts);
+    let looked_up = spawn_blocking(move || known(&chain, &parts.authority, &parts.roster, parts.clock.now()));
+    looked_up.await.unwrap_or_else(|error| Err(own_fault(&error)))
 }

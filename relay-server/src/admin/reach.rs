@@ -18,7 +18,9 @@ use tokio::net::UnixStream;
 use tower::ServiceExt as _;
 
 use super::Admin;
+use crate::accounts::{self, Accounts};
 use crate::answer::Written;
+use crate::audit::Log;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::folder::{Folder, Pki};
@@ -49,6 +51,9 @@ pub enum Error {
     /// The roster, opened here.
     #[error(transparent)]
     Roster(#[from] roster::Error),
+    /// The accounts or the log, opened here.
+    #[error(transparent)]
+    Accounts(#[from] accounts::Error),
     /// The certificates, read here.
     #[error(transparent)]
     Authority(#[from] authority::Error),
@@ -90,7 +95,12 @@ impl Reach {
         let root = RootFingerprint::of(&authority::certificate(&folder.pki(Pki::RootCertificate))?);
         let address = Relay::new(config.name(), config.listen.port())?;
         let roster = Arc::new(open(&folder.roster())?);
-        let admin = Admin { config: Arc::new(config), roster, address, root, live: Arc::new(Nobody), clock };
+        let accounts = Arc::new(Accounts::open(&folder.accounts(), config.accounts.clone(), clock.clone())?);
+        let key = authority::relay_key(&folder)?;
+        let relay_key = key.verifying_key();
+        let log = Log::open(&folder.log(), key, clock.clone())?;
+        let (config, live) = (Arc::new(config), Arc::new(Nobody));
+        let admin = Admin { config, roster, address, root, live, accounts, log, relay_key, clock };
         Ok(Self::Here(super::router(Arc::new(admin))))
     }
 

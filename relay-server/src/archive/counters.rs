@@ -52,6 +52,12 @@ macro_rules! counters {
                 let refused = NotStored::ALL.iter().map(|reason| reason.name()).zip(&self.not_stored);
                 counted.chain(refused).map(|(name, count)| (name, count.load(Ordering::Relaxed))).collect()
             }
+
+            /// Every counter but those by reason: its name, what it counts, how many.
+            #[must_use]
+            pub fn numbers(&self) -> Vec<(&'static str, &'static str, u64)> {
+                vec![$((stringify!($name), $doc, self.$name.load(Ordering::Relaxed))),*]
+            }
         }
     };
 }

@@ -87,7 +87,7 @@ fn everything_is_told_at_once() {
 fn problems_of_the_configuration_are_all_told() {
     let made = Made::new();
     made.edit("viewers = 1000", "viewers = 0\nwatchers = 3");
-    made.edit("sealed_access = \"anyone\"", "sealed_access = \"granted\"");
+    made.edit("sealed_access = \"granted\"", "sealed_access = \"somebody\"");
     let report = made.after(0);
     assert_eq!((report.findings.len(), report.code()), (3, Some(Code::Usage)), "{report:?}");
     let missing = check(&made.dir.path().join("none.toml"), Clock::system().now());

@@ -12,8 +12,8 @@ use super::{File, say, say_json};
 use crate::admin::reach::{self, Reach};
 use crate::admin::{Invite, Invited};
 use crate::clock::Clock;
-use crate::roster;
 use crate::web::Listed;
+use crate::{accounts, roster};
 
 #[derive(Debug, Subcommand)]
 pub(super) enum Camera {
@@ -89,7 +89,7 @@ impl Listing {
     }
 }
 
-async fn reach(file: &File) -> Result<Reach, Error> {
+pub(super) async fn reach(file: &File) -> Result<Reach, Error> {
     Reach::find(file.load()?, Clock::system()).await.map_err(fail)
 }
 
@@ -119,11 +119,13 @@ fn table(cameras: &[Listed]) -> String {
     cameras.iter().map(line).collect::<Vec<_>>().join("\n")
 }
 
-fn fail(error: reach::Error) -> Error {
+pub(super) fn fail(error: reach::Error) -> Error {
     let code = match &error {
         reach::Error::NotAllowed(_) => Code::NotAllowed,
-        reach::Error::Silent { .. } | reach::Error::Roster(roster::Error::Busy(_)) => Code::Unavailable,
-        reach::Error::Roster(_) => Code::Io,
+        reach::Error::Silent { .. } | reach::Error::Roster(roster::Error::Busy(_)) | reach::Error::Accounts(accounts::Error::Busy(_)) => {
+            Code::Unavailable
+        }
+        reach::Error::Roster(_) | reach::Error::Accounts(_) => Code::Io,
         reach::Error::Authority(_) => Code::NoInput,
         reach::Error::Address(_) | reach::Error::Refused(_) => Code::Usage,
         reach::Error::Answer => Code::Data,

@@ -25,7 +25,7 @@ fn every_visible_command_has_an_example() {
         let example = command.get_after_help().map(ToString::to_string).unwrap_or_default();
         assert!(example.starts_with("Example"), "{}", command.get_name());
     });
-    assert_eq!(seen, 6);
+    assert_eq!(seen, 14);
 }
 
 #[test]

@@ -1,5 +1,4 @@
-//! Who is shown what. The values that need accounts are read and refused by name, so that nobody believes in a protection that is not
-//! there.
+//! Who is shown what.
 
 use std::fmt;
 use std::time::Duration;
@@ -8,24 +7,19 @@ use link::settings::{Check, Validate};
 use serde::de::{self, Deserializer, Visitor};
 use serde::{Deserialize, Serialize, Serializer};
 
-/// What is said of every value that this version cannot keep.
-pub(super) const NEEDS_ACCOUNTS: &str =
-    "needs accounts, which this version does not have yet: write \"anyone\" (only the keys protect the sealed layers then)";
-
-const VISIBLE_NEEDS_ACCOUNTS: &str = "needs accounts, which this version does not have yet: \"public\" is the only value that works";
-
 /// Who is given sealed layers and grants.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum SealedAccess {
     /// Whoever asks: only the keys protect them.
     Anyone,
     /// Signed-in accounts that hold a grant.
+    #[default]
     Granted,
 }
 
 /// Who may watch a camera's public layer.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Visible {
     /// Everyone.
@@ -69,9 +63,6 @@ pub struct Camera {
 
 impl Validate for Camera {
     fn validate(&self, check: &mut Check<'_>) {
-        if self.visible != Visible::Public {
-            check.wrong("visible", format!("\"{}\" {VISIBLE_NEEDS_ACCOUNTS}", self.visible));
-        }
         check.ensure(self.public_history != History::For(Duration::ZERO), "public_history", "no time at all is written \"none\"");
     }
 }

@@ -97,8 +97,7 @@ impl Authority {
         let root = tls::Root::new(certificate(&path(Pki::RootCertificate))?);
         let root_crl = crl(&path(Pki::RootCrl))?;
         let issuing = Issuing::new(certificate(&path(Pki::IssuingCertificate))?, key(&path(Pki::IssuingKey))?, root.certificate.clone())?;
-        let relay_key = SigningKey::from_pkcs8_pem(&text(&path(Pki::RelayKey))?)
-            .map_err(|_| Error::Content { path: path(Pki::RelayKey), what: "an Ed25519 key" })?;
+        let relay_key = relay_key(folder)?;
         let relay_certificate = certificate(&path(Pki::RelayCertificate))?;
         if public_key(&relay_certificate).as_deref() != Some(relay_key.verifying_key().as_bytes()) {
             return Err(super::Error::Mismatch("relay's receipts").into());
@@ -225,6 +224,15 @@ fn public_key(certificate: &CertificateDer<'_>) -> Option<Vec<u8>> {
 fn is_signed_by(certificate: &CertificateDer<'_>, root: &CertificateDer<'_>) -> bool {
     let parse = X509Certificate::from_der;
     matches!((parse(certificate), parse(root)), (Ok((_, subject)), Ok((_, root))) if subject.verify_signature(Some(root.public_key())).is_ok())
+}
+
+/// The relay key of this folder.
+///
+/// # Errors
+/// When its file cannot be read, or holds something else.
+pub fn relay_key(folder: &Folder) -> Result<SigningKey, Error> {
+    let path = folder.pki(Pki::RelayKey);
+    SigningKey::from_pkcs8_pem(&text(&path)?).map_err(|_| Error::Content { path, what: "an Ed25519 key" })
 }
 
 fn text(path: &Path) -> Result<String, Error> {

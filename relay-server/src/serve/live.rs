@@ -17,10 +17,11 @@ use link::stream;
 use quinn::{Connection, SendStream};
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
-use wire::id::{Digest, Fingerprint};
+use wire::id::Digest;
 use wire::message::{Gap, GapCause, Layers, Message, Reason, Refused};
 
 use super::flight::{Flight, Gone, Writing};
+use super::handing::{Handing, Wanted};
 use crate::control::refused;
 use crate::hub::channel::Closed;
 use crate::hub::{Channel, Item, Next, Viewing};
@@ -30,14 +31,6 @@ use crate::verify::{Epoch, Place};
 
 /// Epochs that a viewer is remembered to know.
 const TOLD: usize = 4;
-
-/// What a viewer asked for.
-pub(super) struct Wanted {
-    pub(super) subscription: u32,
-    pub(super) layers: Layers,
-    pub(super) recipient: Option<Fingerprint>,
-    pub(super) key_frames_only: bool,
-}
 
 /// A live subscription.
 pub(super) struct Watching {
@@ -54,6 +47,7 @@ pub(super) struct Watching {
     /// Since when no frame could be written whole.
     stuck: Option<Instant>,
     told: VecDeque<Digest>,
+    handing: Handing,
     crls: Vec<Bytes>,
 }
 
@@ -92,6 +86,7 @@ impl Watching {
             missed: None,
             stuck: None,
             told: VecDeque::with_capacity(TOLD),
+            handing: Handing::default(),
             crls: Vec::new(),
         }
     }
@@ -139,14 +134,16 @@ impl Watching {
                 return Ok(());
             }
         }
+        let labels = self.handing.live(&self.wanted, &item.epoch, &self.parts).await?;
         self.announce(&item.epoch).await?;
         if let Some(first) = self.missed.take() {
             self.tell_gap(first, item.place).await?;
         }
         let (stream, waited) = self.open().await?;
-        let bytes = item.bytes(self.wanted.layers);
-        let head = stream::prefix(&Message::frame_head(self.wanted.subscription, item.place.session), bytes).map_err(|_| Gone)?;
-        let mut writing = Writing::new(stream, item.place, [head, bytes.clone()]);
+        let bytes = item.bytes(labels);
+        let head = stream::prefix(&Message::frame_head(self.wanted.subscription, item.place.session), &bytes).map_err(|_| Gone)?;
+        let length = bytes.len() as u64;
+        let mut writing = Writing::new(stream, item.place, [head, bytes]);
         if waited && self.viewing.is_behind() || !self.write(&mut writing).await? {
             drop(writing);
             return self.catch_up(Some(item.place)).await;
@@ -155,7 +152,8 @@ impl Watching {
         self.stuck = None;
         self.last = self.last.max(Some(item.place));
         self.parts.counters.frames_sent.one();
-        self.parts.counters.bytes_sent.add(bytes.len() as u64);
+        self.parts.counters.live_delay.one(item.arrived.elapsed());
+        self.parts.counters.bytes_sent.add(length);
         Ok(())
     }
 
@@ -239,7 +237,7 @@ impl Watching {
         let subscription = self.wanted.subscription;
         self.say(&Message::Record { subscription, record: epoch.record().signed().clone() }).await?;
         if self.wanted.layers == Layers::Sealed {
-            self.say(&Message::Grants(epoch.message_for(subscription, self.wanted.recipient))).await?;
+            self.say(&Message::Grants(epoch.message_for(subscription, self.wanted.recipient(&self.parts)))).await?;
         }
         if self.told.len() >= TOLD {
             self.told.pop_front();

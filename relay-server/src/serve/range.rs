@@ -9,12 +9,13 @@ use quinn::{Connection, SendStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep_until, timeout};
-use wire::frame::{LayerKind, SignedFrame};
+use wire::frame::SignedFrame;
 use wire::id::{CameraId, Micros, Name};
 use wire::message::{self, Gap, GapCause, Layers, Message, Reason};
 use wire::verify::Verified;
 
-use super::live::{End, Wanted};
+use super::handing::{Handing, Wanted};
+use super::live::End;
 use crate::control::refused;
 use crate::limits::{RANGE_CHUNK, RANGE_PAUSE, RANGE_WRITE};
 use crate::parts::Parts;
@@ -103,12 +104,20 @@ pub(super) struct Replay {
     connection: Connection,
     camera: Introduced,
     wanted: Wanted,
+    handing: Handing,
     pace: Pace,
 }
 
 impl Replay {
     pub(super) fn new(parts: &Arc<Parts>, connection: &Connection, camera: Introduced, wanted: Wanted, pace: u16) -> Self {
-        Self { parts: Arc::clone(parts), connection: connection.clone(), camera, wanted, pace: Pace { percent: pace, last: None } }
+        Self {
+            parts: Arc::clone(parts),
+            connection: connection.clone(),
+            camera,
+            wanted,
+            handing: Handing::default(),
+            pace: Pace { percent: pace, last: None },
+        }
     }
 
     /// Sends the range to its end.
@@ -140,7 +149,7 @@ impl Replay {
                 break;
             }
             for recorded in chunk {
-                self.recorded(recorded.map_err(|error| self.unreadable(error))?, &mut stream).await?;
+                self.recorded(recorded.map_err(|error| self.unreadable(error))?, asked, &mut stream).await?;
             }
         }
         stream.say(&Message::EndOfRange { subscription: self.wanted.subscription }).await?;
@@ -163,21 +172,20 @@ impl Replay {
         })
     }
 
-    async fn recorded(&mut self, recorded: Recorded, stream: &mut Taken) -> Result<(), End> {
+    async fn recorded(&mut self, recorded: Recorded, asked: Asked, stream: &mut Taken) -> Result<(), End> {
         let subscription = self.wanted.subscription;
         match recorded {
             Recorded::Epoch(epoch) => {
+                self.handing.replay(&self.wanted, &epoch, (asked.from, asked.to), &self.parts).await?;
                 stream.say(&Message::Record { subscription, record: epoch.record().signed().clone() }).await?;
                 if self.wanted.layers == Layers::Sealed {
-                    stream.say(&Message::Grants(epoch.message_for(subscription, self.wanted.recipient))).await?;
+                    stream.say(&Message::Grants(epoch.message_for(subscription, self.wanted.recipient(&self.parts)))).await?;
                 }
             }
             Recorded::Frame(frame) => {
                 self.pace.wait(frame.header().captured_at).await;
-                let bytes = match self.wanted.layers {
-                    Layers::Sealed => frame.bytes().clone(),
-                    Layers::Public => frame.withhold(|kind| kind == LayerKind::Public),
-                };
+                let labels = self.handing.labels();
+                let bytes = frame.withhold(|kind| labels.shows(kind));
                 stream.write(&Message::frame_head(subscription, frame.context().session.number), bytes).await?;
                 self.parts.counters.frames_replayed.one();
             }

@@ -11,13 +11,14 @@ use serde::{Deserialize, Serialize};
 
 use super::Web;
 use crate::answer::{Json, Refused};
+use crate::audit::{Event, Kind};
 use crate::gate::Origin;
 use crate::pki::request::{self, Request};
 use crate::roster::token::Token;
 use crate::roster::{Enrolled, Error};
 
 /// What a camera's agent sends.
-#[derive(Clone, Serialize, Deserialize)]
+#[derive(Clone, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Enrolment {
     /// The name that the agent expects, if it has an opinion: the token decides.
@@ -30,7 +31,7 @@ pub struct Enrolment {
 }
 
 /// What it gets.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Certified {
     /// The camera's name.
     pub camera: String,
@@ -45,13 +46,15 @@ pub(super) async fn enrol(
 ) -> Result<Json<Certified>, Refused> {
     web.enrolments.attempt(Origin::from(peer.ip()), Instant::now()).map_err(too_many)?;
     // The roster waits for the disk.
-    let live = Arc::clone(&web.live);
+    let (live, log) = (Arc::clone(&web.live), web.log.clone());
     let done = tokio::task::spawn_blocking(move || certify(&web, &enrolment)).await.map_err(|error| Refused::internal(&error))?;
     let enrolled = done?;
     let camera = enrolled.camera;
+    log.write_soon(Event::new(Kind::Enrolment).with_camera(&camera.name).at(peer.ip()));
     match enrolled.replaced {
         Some(old) => {
             live.remove(old);
+            log.write_soon(Event::new(Kind::Revocation).with_camera(&camera.name).at(peer.ip()));
             tracing::warn!(camera = %camera.name, id = %camera.id, replaced = %old, peer = %peer, "a new key took a camera's name");
         }
         None => tracing::info!(camera = %camera.name, id = %camera.id, peer = %peer, "a camera was enrolled"),

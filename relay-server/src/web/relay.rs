@@ -9,7 +9,7 @@ use super::Web;
 use crate::answer::Json;
 
 /// Who a relay is.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct About {
     /// Its canonical name.
     pub name: String,

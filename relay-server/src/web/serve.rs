@@ -22,6 +22,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
+use super::who::Shown;
 use crate::gate::{Gate, Pass, Rate};
 
 /// Bytes of a request's head over HTTP/2.
@@ -153,9 +154,11 @@ impl Connection {
             }};
         }
         let agreed = stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec);
+        let shown = Shown(stream.get_ref().1.peer_certificates().map(|chain| Arc::new(chain.to_vec())));
         let io = TokioIo::new(stream);
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(self.peer));
+            request.extensions_mut().insert(shown.clone());
             self.app.clone().oneshot(request)
         });
         let ended = if agreed.as_deref() == Some(tls::H2) {

@@ -1,10 +1,12 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod accounts;
+mod matrix;
 mod routes;
 mod serving;
 
 use std::net::SocketAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Mutex;
 
 use data_encoding::BASE64;
 use rcgen::{CertificateParams, KeyPair, PKCS_ED25519};
@@ -21,14 +23,22 @@ pub(crate) struct Bench {
     _dir: tempfile::TempDir,
     pub(crate) web: Arc<Web>,
     time: Arc<AtomicU64>,
+    /// The newest epoch of every camera.
+    pub(crate) epoch: Arc<Mutex<Option<Arc<Epoch>>>>,
 }
 
 /// Everyone is live.
-struct Everyone;
+struct Everyone {
+    epoch: Arc<Mutex<Option<Arc<Epoch>>>>,
+}
 
 impl Live for Everyone {
     fn is_live(&self, _: CameraId) -> bool {
         true
+    }
+
+    fn newest_epoch(&self, _: &Name, _: CameraId) -> Option<Arc<Epoch>> {
+        self.epoch.lock().unwrap().clone()
     }
 }
 
@@ -48,10 +58,23 @@ impl Bench {
         };
         let wish = Wish { name: name.clone(), further: Vec::new(), dir: dir.path().join("relay"), root_dir: None };
         let folder = init::init(&wish, clock.now()).unwrap().folder;
-        let config = Arc::new(change(Config::new(&name, folder.path())));
-        let roster = Arc::new(Roster::open(&folder.roster()).unwrap());
+        let mut config = Config::new(&name, folder.path());
+        config.accounts.dev_insecure_cheap_scrypt = true;
+        let config = Arc::new(change(config));
         let authority = Arc::new(Authority::load(&folder, clock.now()).unwrap());
-        Self { _dir: dir, web: Arc::new(Web::new(config, roster, authority, Arc::new(Everyone), clock)), time }
+        let base = Base {
+            roster: Arc::new(Roster::open(&folder.roster()).unwrap()),
+            accounts: Arc::new(Accounts::open(&folder.accounts(), config.accounts.clone(), clock.clone()).unwrap()),
+            log: Log::open(&folder.log(), authority.relay_key().clone(), clock.clone()).unwrap(),
+            handshakes: Arc::new(Rate::new(100, Duration::from_secs(1), 1)),
+            stop: link::shutdown::Shutdown::new(),
+            config,
+            authority,
+            clock,
+        };
+        let epoch = Arc::new(Mutex::new(None));
+        let live = Arc::new(Everyone { epoch: Arc::clone(&epoch) });
+        Self { _dir: dir, web: Arc::new(Web::new(&base, live)), time, epoch }
     }
 
     pub(crate) fn wait(&self, span: Duration) {

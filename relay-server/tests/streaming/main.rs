@@ -3,6 +3,7 @@
 
 mod fakes;
 
+mod accounts;
 mod cameras;
 mod strangers;
 mod viewers;

@@ -42,7 +42,6 @@ async fn what_is_no_greeting_is_refused() {
 
     let framed = |message: &[u8]| stream::prefix(message, &bytes::Bytes::new()).unwrap().to_vec();
     let hello = |hello: Hello| framed(&Message::Hello(hello).encode());
-    let ticket = Hello { ticket: Some(bytes::Bytes::from_static(b"one")), ..Hello::new(None) };
     let cases: Vec<(&str, Vec<u8>, Option<Reason>)> = vec![
         ("a huge length", u32::MAX.to_be_bytes().to_vec(), Some(Reason::Malformed)),
         ("a long greeting", framed(&[0; 257]), Some(Reason::Malformed)),
@@ -50,7 +49,6 @@ async fn what_is_no_greeting_is_refused() {
         ("garbage", framed(&[0xa5; 200]), Some(Reason::Malformed)),
         ("another message", framed(&Message::Unsubscribe { subscription: 1 }.encode()), Some(Reason::OutOfTurn)),
         ("another version", hello(Hello { version: 9, ..Hello::new(None) }), Some(Reason::Version)),
-        ("a ticket", hello(ticket), Some(Reason::NotBuilt)),
         ("half a greeting", hello(Hello::new(Some(Fingerprint([1; 32]))))[..20].to_vec(), Some(Reason::Malformed)),
         ("nothing at all", Vec::new(), None),
     ];

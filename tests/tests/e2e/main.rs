@@ -1,6 +1,7 @@
 //! Celosia from end to end, a module per subject.
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)]
 
+mod accounts;
 mod bad_input;
 mod chaos;
 mod enrolment;

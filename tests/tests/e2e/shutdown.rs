@@ -5,10 +5,9 @@ use std::time::Duration;
 use celosia_tests::audience::{Ask, Audience};
 use celosia_tests::patience::eventually_blocking;
 use celosia_tests::person::{PASSWORD, Person};
-use celosia_tests::search::{files, position};
+use celosia_tests::secrets::{forms, leaks};
 use celosia_tests::site::{Site, unlocking};
 use celosia_tests::world::last;
-use data_encoding::{BASE64, BASE64_NOPAD, HEXLOWER, HEXUPPER};
 use ed25519_dalek::SigningKey;
 use ed25519_dalek::pkcs8::DecodePrivateKey as _;
 use seal::grant::{self, Scope};
@@ -128,29 +127,6 @@ fn killed_programs_come_back_without_a_lie() {
     agent.ended().expect(0);
     relay.signal("TERM");
     relay.ended().expect(0);
-}
-
-/// Secrets in every form in which somebody might write them.
-fn forms(secret: &[u8]) -> Vec<Vec<u8>> {
-    let texts = [HEXLOWER.encode(secret), HEXUPPER.encode(secret), BASE64.encode(secret), BASE64_NOPAD.encode(secret)];
-    let debug = secret.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
-    let mut forms: Vec<Vec<u8>> = texts.into_iter().map(String::into_bytes).collect();
-    forms.extend([secret.to_vec(), debug.into_bytes()]);
-    forms
-}
-
-/// The files below these folders that hold one of the secrets in one of its forms.
-fn leaks(site: &Site, folders: &[&str], secrets: &[(&str, Vec<u8>)]) -> Vec<String> {
-    let mut found = Vec::new();
-    for file in folders.iter().flat_map(|folder| files(&site.path(folder))) {
-        let bytes = std::fs::read(&file).unwrap();
-        for (what, secret) in secrets {
-            if forms(secret).iter().any(|form| position(&bytes, form).is_some()) {
-                found.push(format!("{what} in {}", file.display()));
-            }
-        }
-    }
-    found
 }
 
 #[test]

@@ -3,13 +3,13 @@
 use clap::Args;
 use link::address::Relay;
 use link::exit::{Code, Error, OrExit as _};
-use link::{api, tls};
 use serde::{Deserialize, Serialize};
 use wire::id::{CameraId, Name};
 
 use super::Accept;
-use super::target::{pin_relay, trust};
+use super::pass::{client, remember};
 use crate::home::Home;
+use crate::session::Session;
 
 /// List a relay's cameras.
 #[derive(Debug, Args)]
@@ -45,15 +45,13 @@ impl Camera {
 
 impl Cameras {
     pub(super) async fn run(&self, home: &Home) -> Result<(), Error> {
-        let pins = home.pins();
-        let tls = tls::Client::new(trust(&pins, &self.relay, &self.accept)?, None, tls::API).or_exit(Code::Internal)?;
-        let client = api::Client::new(self.relay.clone(), tls);
+        let client = client(home, &self.relay, &self.accept)?;
+        let client = match Session::load(home, &self.relay)? {
+            Some(session) => client.with_token(&session.token.reveal()),
+            None => client,
+        };
         let cameras: Vec<Camera> = client.get_json("/api/v1/cameras").await?;
-        if let Some(root) = client.root()
-            && let Some(note) = pin_relay(&pins, &self.relay, &root, &self.accept)?
-        {
-            eprintln!("{note}");
-        }
+        remember(home, &client, &self.accept)?;
         if !cameras.iter().all(Camera::is_plain) {
             return Err(Error::new(Code::Data, format!("{} lists cameras in a way that no relay does", self.relay)));
         }

@@ -6,14 +6,20 @@ use std::path::Path;
 
 use link::exit::{Code, Error, OrExit as _};
 use seal::password::{MAX_BYTES, Password};
+use zeroize::Zeroizing;
 
 /// Reads the password from the file, or asks for it on the terminal.
 pub(super) fn read(file: Option<&Path>, prompt: &str) -> Result<Password, Error> {
-    let typed = match file {
+    let typed = read_text(file, prompt)?;
+    Password::new(typed.to_string()).or_exit(Code::Usage)
+}
+
+/// Reads a secret text that is no password from the file, or asks for it on the terminal.
+pub(super) fn read_text(file: Option<&Path>, prompt: &str) -> Result<Zeroizing<String>, Error> {
+    Ok(Zeroizing::new(match file {
         Some(path) => from_file(path)?,
         None => ask(prompt)?,
-    };
-    Password::new(typed).or_exit(Code::Usage)
+    }))
 }
 
 /// Asks twice for a new password on the terminal, or reads it from the file.

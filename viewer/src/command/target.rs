@@ -1,22 +1,20 @@
 //! A camera being watched for a command: connected, pinned, subscribed, unlocked, decoded.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use link::address::{Camera, Relay as Address};
 use link::exit::{Code, Error, OrExit as _};
-use link::file;
 use link::pins::{Check, Pins};
 use link::tls::{Root, Trust};
-use seal::file::IdentityFile;
 use seal::public::spoken;
 use wire::id::{CameraId, Fingerprint, Micros};
 use wire::label::Label;
-use wire::message::Span;
+use wire::message::{Hello, Span};
 use wire::verdict::{Report, Verdict};
 use wire::verify::Record;
 
-use super::{Accept, Unlocking, password};
+use super::pass::Pass;
+use super::{Accept, Unlocking};
 use crate::compose::compose;
 use crate::decode::Decoder;
 use crate::home::Home;
@@ -25,9 +23,6 @@ use crate::relay::Relay;
 use crate::show::Status;
 use crate::unlock::{self, Unlock};
 use crate::watch::{self, Event, Options, Watch, wall_clock};
-
-/// No identity file is longer.
-const MAX_IDENTITY: usize = 64 << 10;
 
 /// What is asked for.
 pub(super) struct Ask<'a> {
@@ -57,8 +52,8 @@ pub(super) struct Target {
 
 impl Target {
     pub(super) async fn open(home: &Home, ask: &Ask<'_>, unlocking: &Unlocking, accept: &Accept) -> Result<Self, Error> {
-        let unlock = unlocking.open()?;
-        let (watch, notes) = subscribe(home, ask, unlock.as_ref().map(Unlock::fingerprint), accept, None).await?;
+        let (pass, unlock) = unlocking.at(home, &ask.camera.relay, accept).await?;
+        let (watch, notes) = subscribe(home, ask, &pass, unlock.as_ref().map(Unlock::fingerprint), accept, None).await?;
         let introduction = introduction(ask.camera, watch.camera(), unlock.as_ref(), &notes);
         let decoder = Decoder::new().or_exit(Code::Internal)?;
         let from = match ask.span {
@@ -130,12 +125,14 @@ impl Target {
 pub(super) async fn subscribe(
     home: &Home,
     ask: &Ask<'_>,
+    pass: &Pass,
     recipient: Option<Fingerprint>,
     accept: &Accept,
     newest: Option<(u64, u64)>,
 ) -> Result<(Watch, Vec<String>), Error> {
     let (address, pins) = (&ask.camera.relay, home.pins());
-    let relay = Relay::connect(address, trust(&pins, address, accept)?, recipient).await?;
+    let hello = Hello { ticket: pass.ticket().await?, ..Hello::new(recipient) };
+    let relay = Relay::connect(address, trust(&pins, address, accept)?, hello).await?;
     let mut notes: Vec<String> = pin_relay(&pins, address, &relay.root, accept)?.into_iter().collect();
     let options =
         Options { camera: ask.camera.name.clone(), span: ask.span, recipient, pace: ask.pace, key_frames_only: ask.key_frames_only };
@@ -162,21 +159,6 @@ impl Unlocking {
     pub(super) fn asked(&self) -> Option<BTreeSet<String>> {
         self.labels.as_ref().map(|labels| labels.iter().map(ToString::to_string).collect())
     }
-
-    /// The key that lifts masks, if it was asked for.
-    pub(super) fn open(&self) -> Result<Option<Unlock>, Error> {
-        let (true, Some(path)) = (self.unlock, &self.identity) else { return Ok(None) };
-        let file = IdentityFile::from_toml(&read_identity(path)?)
-            .map_err(|error| Error::new(Code::Data, format!("{} is no identity file: {error}", path.display())))?;
-        let password = password::read(self.password_file.as_deref(), &format!("Password for {}: ", path.display()))?;
-        let identity = file.unlock(&password).or_exit(Code::NotAllowed)?;
-        Ok(Some(Unlock::new(identity, self.asked())))
-    }
-}
-
-fn read_identity(path: &Path) -> Result<Vec<u8>, Error> {
-    file::read(path, MAX_IDENTITY)
-        .map_err(|error| Error::new(Code::of_input(&error), format!("the identity file {} cannot be read: {error}", path.display())))
 }
 
 /// Whom to believe at that address: what the person says, else what is remembered, else whoever answers first.

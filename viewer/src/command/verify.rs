@@ -39,7 +39,11 @@ pub(super) struct Verify {
 
 impl Verify {
     pub(super) async fn run(&self) -> Result<(), Error> {
-        let mut unlock = self.unlocking.open()?;
+        if self.unlocking.unlock && self.unlocking.identity.is_none() {
+            let message = "a file is unlocked with an identity file, which needs no relay";
+            return Err(Error::new(Code::Usage, message).with_help("name it with --identity FILE"));
+        }
+        let mut unlock = self.unlocking.identity_file()?;
         let mut recording = Recording::open(&self.file, unlock.as_ref().map(Unlock::fingerprint)).await?;
         let (id, camera) = (recording.camera().id, recording.camera().name.clone());
         if let Some(wanted) = self.camera.filter(|wanted| *wanted != id) {

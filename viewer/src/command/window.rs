@@ -26,13 +26,13 @@ pub(super) fn run(command: Command, home: Home, runtime: &Runtime) -> Result<(),
     let (span, pace) = (span(command.from, command.to)?, command.pace()?);
     // First of all: whoever has no screen need not type a password.
     let display = Display::open()?;
-    let unlock = command.unlocking.open()?;
+    let (pass, unlock) = runtime.block_on(command.unlocking.at(&home, &command.camera.relay, &command.accept))?;
     let (live, has_key) = (span == Span::Live, unlock.is_some());
     let recipient = unlock.as_ref().map(Unlock::fingerprint);
 
     let command = Arc::new(command);
     let ask = Ask { camera: &command.camera, span, pace, key_frames_only: false };
-    let (watch, notes) = runtime.block_on(subscribe(&home, &ask, recipient, &command.accept, None))?;
+    let (watch, notes) = runtime.block_on(subscribe(&home, &ask, &pass, recipient, &command.accept, None))?;
     let mut line = Line::new(command.json);
     line.introduce(&introduction(&command.camera, watch.camera(), unlock.as_ref(), &notes));
 
@@ -61,10 +61,10 @@ pub(super) fn run(command: Command, home: Home, runtime: &Runtime) -> Result<(),
     let reopen = {
         let (command, home) = (Arc::clone(&command), home.clone());
         move |newest| {
-            let (command, home) = (Arc::clone(&command), home.clone());
+            let (command, home, pass) = (Arc::clone(&command), home.clone(), pass.clone());
             async move {
                 let ask = Ask { camera: &command.camera, span, pace, key_frames_only: false };
-                Ok(subscribe(&home, &ask, recipient, &command.accept, newest).await?.0)
+                Ok(subscribe(&home, &ask, &pass, recipient, &command.accept, newest).await?.0)
             }
         }
     };

@@ -53,6 +53,7 @@ reasons! {
     11 Stopping "stopping", "The relay is shutting down.";
     12 Storage "storage", "The relay cannot store at the moment.";
     13 Offline "offline", "The camera is not connected.";
+    14 SignedOut "signed-out", "The ticket or the session that it stood for has ended.";
 }
 
 impl Refused {

@@ -1,7 +1,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)]
 
+use crate::access::LabelSet;
 use wire::frame::{Frame, SignedFrame};
-use wire::message::Layers;
 use wire::verify::{self, Group, Verified};
 
 use super::*;
@@ -135,7 +135,7 @@ fn what_was_missed_is_named_across_sessions() {
 fn a_frame_has_two_variants_of_one_signature() {
     let mut camera = Camera::new(1, 1);
     let item = &items(&mut camera, "K")[0];
-    let (full, public) = (item.bytes(Layers::Sealed), item.bytes(Layers::Public));
+    let (full, public) = (item.bytes(LabelSet::ALL), item.bytes(LabelSet::NONE));
     let [full, public] = [full, public].map(|bytes| Frame::decode(bytes.clone()).unwrap());
     assert_eq!(full.layers[0], public.layers[0]);
     assert!(full.layers[1].present().is_some());
@@ -144,5 +144,5 @@ fn a_frame_has_two_variants_of_one_signature() {
     // Without sealed layers there is one variant, and no copy.
     camera.sealed = None;
     let item = &items(&mut camera, "K")[0];
-    assert_eq!(item.bytes(Layers::Sealed).as_ptr(), item.bytes(Layers::Public).as_ptr());
+    assert_eq!(item.bytes(LabelSet::ALL).as_ptr(), item.bytes(LabelSet::NONE).as_ptr());
 }

@@ -7,7 +7,7 @@ use wire::context::Codec;
 use wire::epoch::{EpochRecord, Link, SourceKind};
 use wire::frame::{DetectorState, SignedFrame};
 use wire::grants::{Grant, GrantList};
-use wire::id::{CameraId, Digest, Fingerprint, Micros, SessionId};
+use wire::id::{CameraId, Digest, Fingerprint, Micros, SessionId, ViewerKeys};
 use wire::label::{Label, Labels};
 use wire::message;
 use wire::sign::{Draft, SessionSigner, SignedRecord, Start};
@@ -25,6 +25,7 @@ pub struct Camera {
     pub link: Link,
     pub record: Option<SignedRecord>,
     pub grants: Vec<Grant>,
+    pub owners: Vec<ViewerKeys>,
     /// The next frame's number.
     pub sequence: u64,
     /// The next frame's time.
@@ -32,6 +33,8 @@ pub struct Camera {
     /// Bytes of the public layer, and of the sealed layer of the label `face`, if there is one.
     pub public: usize,
     pub sealed: Option<usize>,
+    /// Bytes of the sealed layer of the label `whole-frame`, if there is one.
+    pub whole: Option<usize>,
 }
 
 impl Camera {
@@ -52,10 +55,12 @@ impl Camera {
             link: Link::First,
             record: None,
             grants: Vec::new(),
+            owners: Vec::new(),
             sequence: 0,
             time: START,
             public: 1000,
             sealed: Some(500),
+            whole: None,
         }
     }
 
@@ -71,6 +76,13 @@ impl Camera {
         self
     }
 
+    /// Grants the label `face` to somebody from the next epoch on.
+    pub fn granting_to(mut self, recipient: Fingerprint) -> Self {
+        self.grants.push(Grant { recipient, label: Label::FACE, wrapped: Bytes::from(vec![1; 81]) });
+        self.grants.sort_by_key(|grant| grant.recipient);
+        self
+    }
+
     /// Signs the next epoch's record.
     pub fn begin_epoch(&mut self) -> SignedRecord {
         let record = EpochRecord {
@@ -81,7 +93,7 @@ impl Camera {
             source: SourceKind::Sample,
             labels: Labels::default(),
             detector: String::new(),
-            owners: Vec::new(),
+            owners: self.owners.clone(),
             viewers_version: 1,
             viewers_digest: Digest::ZERO,
             grants: GrantList::of(&self.grants).unwrap().digest(),
@@ -128,7 +140,12 @@ impl Camera {
             detector: DetectorState::Ready,
             regions: Vec::new(),
             public: filled(self.public, 0),
-            sealed: self.sealed.map(|length| (Label::FACE, filled(length, 0xff))).into_iter().collect(),
+            sealed: self
+                .sealed
+                .map(|length| (Label::FACE, filled(length, 0xff)))
+                .into_iter()
+                .chain(self.whole.map(|length| (Label::WHOLE_FRAME, filled(length, 0x0f))))
+                .collect(),
         });
         (kind != '.').then(|| frame.unwrap())
     }

@@ -17,8 +17,10 @@ use link::shutdown::Shutdown;
 use link::tls::{self, Identity, RootFingerprint, Trust};
 use quinn::{Connection, Endpoint};
 use rcgen::{CertificateParams, PKCS_ED25519, PublicKeyData, SignatureAlgorithm};
+use relay_server::accounts::Accounts;
+use relay_server::audit::Log;
 use relay_server::clock::Clock;
-use relay_server::config::Config;
+use relay_server::config::{Config, SealedAccess};
 use relay_server::folder::Folder;
 use relay_server::gate::Rate;
 use relay_server::init::{self, Wish};
@@ -131,7 +133,10 @@ fn made(dir: &TempDir) -> Config {
     let name: relay_server::pki::host::Host = "127.0.0.1".parse().unwrap();
     let wish = Wish { name: name.clone(), further: Vec::new(), dir: dir.path().join("relay"), root_dir: None };
     let folder = init::init(&wish, Clock::system().now()).unwrap().folder;
-    Config::new(&name, folder.path())
+    let mut config = Config::new(&name, folder.path());
+    config.accounts.dev_insecure_cheap_scrypt = true;
+    // Most tests here are about streams, and name a key; those about accounts say so.
+    config.with_sealed_access(SealedAccess::Anyone)
 }
 
 impl Relay {
@@ -152,6 +157,8 @@ impl Relay {
         let memory = Arc::new(Memory::default());
         let shutdown = Shutdown::new();
         let base = Base {
+            accounts: Arc::new(Accounts::open(&folder.accounts(), config.accounts.clone(), clock.clone()).unwrap()),
+            log: Log::open(&folder.log(), authority.relay_key().clone(), clock.clone()).unwrap(),
             handshakes: Arc::new(Rate::new(config.limits.handshakes_per_second, Duration::from_secs(1), 1)),
             config: Arc::new(config),
             roster,
@@ -191,6 +198,12 @@ impl Relay {
     pub async fn stop(self) {
         self.shutdown.drain();
         tokio::time::timeout(PATIENCE, self.task).await.unwrap().unwrap();
+    }
+
+    /// The names, kinds and labels of the log's entries.
+    pub fn logged(&self) -> Vec<(String, String, Vec<String>)> {
+        let entries = self.parts.log.read(0).unwrap().into_iter().map(link::api::account::Entry::from);
+        entries.map(|entry| (entry.name.unwrap_or_default(), entry.kind, entry.labels)).collect()
     }
 
     /// Enrols a key under a name.

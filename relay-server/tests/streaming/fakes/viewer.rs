@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use link::api::account::Secret;
 use link::endpoint::Transport;
 use link::stream;
 use quinn::{Connection, Endpoint, SendStream};
@@ -41,10 +42,19 @@ impl Viewer {
     }
 
     pub async fn with(relay: &Relay, key: Option<u8>, transport: &Transport) -> Self {
+        Self::greeting(relay, Hello::new(key.map(|key| Fingerprint([key; 32]))), transport).await
+    }
+
+    /// With a ticket.
+    pub async fn signed_in(relay: &Relay, ticket: &Secret) -> Self {
+        let hello = Hello { ticket: Some(ticket.expose().to_vec().into()), ..Hello::new(None) };
+        Self::greeting(relay, hello, &Transport::VIEWER).await
+    }
+
+    async fn greeting(relay: &Relay, hello: Hello, transport: &Transport) -> Self {
         let (endpoint, connection) = relay.connect(None, transport).await;
         let (mut send, mut receive) = connection.open_bi().await.unwrap();
-        let fingerprint = key.map(|key| Fingerprint([key; 32]));
-        stream::write(&mut send, &[], Message::Hello(Hello::new(fingerprint)).encode()).await.unwrap();
+        stream::write(&mut send, &[], Message::Hello(hello).encode()).await.unwrap();
         let (sender, messages) = mpsc::unbounded_channel();
         let mut tasks = JoinSet::new();
         let control = sender.clone();
