@@ -22,6 +22,7 @@ stage packages packages
 stage format cargo fmt --all --check
 stage build cargo build --workspace --all-targets --locked
 stage lints cargo clippy --workspace --all-targets --locked -- -D warnings
+stage unlocking viewer/page/tests/seal/run.sh
 # The test with a machine of its own runs alone: emulated, it keeps a processor busy for minutes.
 stage tests cargo test --workspace --locked -- --skip a_webcam
 stage webcam cargo test --workspace --locked --test webcam -- --nocapture

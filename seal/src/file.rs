@@ -202,6 +202,24 @@ mod tests {
     }
 
     #[test]
+    fn the_vectors_hold() {
+        crate::vectors::each(include_str!("../vectors/identity-files.json"), |vector| {
+            let file = IdentityFile::from_toml(vector.text("file").as_bytes());
+            if let Some(why) = vector.optional("refused") {
+                assert!(file.is_err(), "{why}");
+                return;
+            }
+            let file = file.unwrap();
+            assert_eq!(file.public().to_string(), vector.text("keys"));
+            let unlock = password(vector.text("password")).stretch(&file.salt()).unlock_key();
+            assert_eq!(*unlock.expose(), vector.array("unlock_key"));
+            let identity = file.unlock_under(&unlock).unwrap();
+            assert_eq!(*identity.exchange().as_bytes(), vector.array("exchange_private"));
+            assert_eq!(*identity.signing().as_bytes(), vector.array("signing_private"));
+        });
+    }
+
+    #[test]
     fn a_file_opens_with_its_password_at_the_real_cost() {
         let identity = Identity::generate().unwrap();
         let locked = IdentityFile::lock(&identity, &password("plough candle orbit")).unwrap();

@@ -308,6 +308,77 @@ def wraps():
         }
 
 
+def identity_files():
+    viewer = Viewer("guard")
+    text = lambda data: base64.b64encode(data).decode()
+    password, salt = "plough candle orbit thistle", fixed("file salt")
+    stretched = hashlib.pbkdf2_hmac("sha256", password.encode(), salt, 600_000, 32)
+    unlock = hkdf(hashlib.scrypt(stretched, salt=salt, n=2**17, r=8, p=1, dklen=32, maxmem=2**28), b"celosia unlock v1")
+
+    def wrapped(name, number, key):
+        nonce = fixed("file nonce " + name, 12)
+        pkcs8 = key.private_bytes(Encoding.DER, PrivateFormat.PKCS8, NoEncryption())
+        return text(nonce + AESGCM(unlock).encrypt(nonce, pkcs8, b"celosia wrap v1" + bytes([number]) + viewer.fingerprint))
+
+    keys = next(public())["text"]
+    exchange, exchange_wrapped = text(viewer.exchange), wrapped("exchange", 1, viewer.exchange_key)
+    signing, signing_wrapped = text(viewer.signing), wrapped("signing", 2, viewer.signing_key)
+    salt = text(salt)
+    good = f"""\
+# A viewer's identity. The private keys in it open with its password only, and nobody can restore them: keep a copy.
+# Give this line to a camera's owner to be granted something:
+# {keys}
+
+version = 1
+salt = "{salt}"
+
+[exchange]
+public = "{exchange}"
+wrapped = "{exchange_wrapped}"
+
+[signing]
+public = "{signing}"
+wrapped = "{signing_wrapped}"
+"""
+    other_toml = f"""\
+version = 0x1\r
+signing = {{ wrapped = '{signing_wrapped}', public = "{signing}" }}\r
+exchange.public = '''{exchange}'''\r
+'exchange'.wrapped = '{exchange_wrapped}'\r
+salt = "{salt}" # the salt\r
+"""
+    for file in (good, other_toml):
+        yield {
+            "file": file,
+            "password": password,
+            "unlock_key": unlock,
+            "exchange_private": viewer.exchange_private,
+            "signing_private": viewer.signing_private,
+            "keys": keys,
+        }
+    for refused, file in (
+        ("costs in the file", good + "\n[cost]\nn = 2\n"),
+        ("costs beside the version", good.replace("salt =", "rounds = 1\nsalt =")),
+        ("a key twice", good.replace("version = 1\n", "version = 1\nversion = 1\n")),
+        ("a later version", good.replace("version = 1", "version = 2")),
+        ("a version that is no whole number", good.replace("version = 1", "version = 1.0")),
+        ("a version in quotes", good.replace("version = 1", 'version = "1"')),
+        ("no version", good.replace("version = 1\n", "")),
+        ("no signing key", good[: good.index("[signing]")]),
+        ("a salt that is cut off", good.replace(salt, salt[:40])),
+        ("a salt with space in it", good.replace(salt, " " + salt)),
+        ("a salt without padding", good.replace(salt, salt.rstrip("="))),
+        ("a salt in another form of base64", good.replace(salt, salt[:-2] + chr(ord(salt[-2]) + 1) + "=")),
+        ("a salt of the other alphabet", good.replace(salt, "_" + salt[1:])),
+        ("an exchange key of low order", good.replace(exchange, text(bytes(32)))),
+        ("a signing key of low order", good.replace(signing, text(b"\1" + bytes(31)))),
+        ("too long", good + "#" * 4096),
+        ("not TOML", good + "[[["),
+        ("empty", ""),
+    ):
+        yield {"file": file, "refused": refused}
+
+
 def public():
     def vector(exchange, signing, refused=None):
         body = b"\1" + exchange + signing
@@ -355,9 +426,9 @@ def text_of(value):
 
 def main():
     stale = []
-    for make in (keys, layers, rfc9180, grants, passwords, recovery, wraps, public):
+    for make in (keys, layers, rfc9180, grants, passwords, recovery, wraps, identity_files, public):
         vectors = [{name: text_of(value) for name, value in vector.items()} for vector in make()]
-        path = HERE / f"{make.__name__}.json"
+        path = HERE / f"{make.__name__.replace('_', '-')}.json"
         text = json.dumps({"made_by": "seal/vectors/make.py", "vectors": vectors}, indent=1) + "\n"
         if "--check" not in sys.argv:
             path.write_text(text)
