@@ -18,9 +18,11 @@ use link::endpoint::{self, Transport};
 use link::shutdown::Shutdown;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::accept;
-use crate::admin::{self, Admin, socket};
+use crate::admin::{self, Admin, socket as commands};
 use crate::archive::{self, Archive};
 use crate::clock::Clock;
 use crate::config::Config;
@@ -32,6 +34,7 @@ use crate::pki::authority::{self, Authority};
 use crate::pki::host::Host;
 use crate::roster::{self, Roster};
 use crate::web::serve::{Doors, Patience};
+use crate::web::socket::{self, Sockets as WebSockets};
 use crate::web::{self, Live, Web};
 
 /// How often what expires is looked at.
@@ -75,7 +78,7 @@ pub enum Error {
     Address(#[from] Invalid),
     /// The socket for commands.
     #[error(transparent)]
-    Admin(#[from] socket::Error),
+    Admin(#[from] commands::Error),
     /// The archive.
     #[error(transparent)]
     Archive(#[from] archive::Error),
@@ -212,8 +215,9 @@ impl Relay {
             live: Arc::clone(&live),
             clock: clock.clone(),
         };
-        let commands = socket::listen(&folder.admin_socket())?;
-        let app = web::router(Arc::new(Web::new(config, roster, authority, live, clock)));
+        let listener = commands::listen(&folder.admin_socket())?;
+        let sockets = WebSockets { parts: Arc::clone(&parts), stop: stop.clone(), open: TaskTracker::new() };
+        let app = web::router(Arc::new(Web::new(config, roster, authority, live, clock))).merge(socket::routes(sockets.clone()));
         let accepting = accept::run(endpoint, Arc::clone(&parts), stop.clone());
         tasks.spawn(async move {
             accepting.await;
@@ -221,8 +225,14 @@ impl Relay {
         });
         let ended = |what: &'static str| move |error: io::Error| Error::Ended(format!("{what}: {error}"));
         let web = web::serve::serve(tcp, tls, app, doors, stop.clone());
-        tasks.spawn(async move { web.await.map_err(ended("HTTPS")) });
-        let admin = socket::serve(commands, folder.admin_socket(), admin::router(Arc::new(admin)), stop);
+        tasks.spawn(async move {
+            let served = web.await.map_err(ended("HTTPS"));
+            sockets.open.close();
+            // Every viewer hears why before the relay is gone; who does not listen is cut off.
+            let _ = timeout(limits::DRAIN, sockets.open.wait()).await;
+            served
+        });
+        let admin = commands::serve(listener, folder.admin_socket(), admin::router(Arc::new(admin)), stop);
         tasks.spawn(async move { admin.await.map_err(ended("commands")) });
         tasks.spawn(renew(base.clone()));
         Ok(Self { base, parts, archive, at, tasks })

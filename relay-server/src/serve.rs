@@ -6,6 +6,8 @@
 mod flight;
 mod live;
 mod range;
+mod row;
+pub(crate) mod way;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -13,10 +15,11 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use link::shutdown::Shutdown;
-use quinn::{Connection, RecvStream};
+use quinn::Connection;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
+use wire::context::VERSION;
 use wire::id::{CameraId, Name};
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused, Span, Subscribe};
 
@@ -30,6 +33,7 @@ use crate::limits::{CONTROL_QUEUE, CONTROL_WRITE, FAREWELL, IDLE, REPLAYS_PER_CO
 use crate::parts::Parts;
 use crate::verify::Epoch;
 use live::{End, Wanted, Watching};
+use way::{Ear, Way};
 
 /// Serves a viewer to its end.
 pub async fn run(connection: Connection, control: Control, hello: &Hello, parts: &Arc<Parts>, shutdown: &Shutdown) {
@@ -40,18 +44,13 @@ pub async fn run(connection: Connection, control: Control, hello: &Hello, parts:
         return control::farewell(&connection, send, full).await;
     };
     let (outbox, queue) = mpsc::channel(CONTROL_QUEUE);
-    let mut session = Session::new(parts, &connection, hello, outbox);
+    let way = Way::Streams { connection: connection.clone(), head: Bytes::new() };
     let mut writing = std::pin::pin!(control::write_queued(send, queue));
-    let end = tokio::select! {
-        biased;
-        end = session.run(receive, shutdown) => end,
-        // The viewer does not take what it is told.
-        _ = &mut writing => return control::close(&connection, Reason::TooMany, "the control stream is not read"),
+    let refused = match attend(receive, outbox, &way, hello, parts, shutdown, &mut writing).await {
+        Parted::Gone => return control::close(&connection, Reason::Stopping, ""),
+        Parted::Deaf => return control::close(&connection, Reason::TooMany, "the control stream is not read"),
+        Parted::Refused(refused) => refused,
     };
-    // Ends every subscription, and with them what is queued.
-    drop(session);
-    let End::Refused(refused) = end else { return control::close(&connection, Reason::Stopping, "") };
-    parts.counters.peers_refused.one(refused.reason.name());
     // A message that is half written comes first.
     match timeout(FAREWELL, writing).await {
         Ok(Some(send)) => control::farewell(&connection, send, refused).await,
@@ -59,10 +58,52 @@ pub async fn run(connection: Connection, control: Control, hello: &Hello, parts:
     }
 }
 
+/// Why a greeting gets no friendly answer, if it gets none.
+pub(crate) fn unwelcome(hello: &Hello) -> Option<Refused> {
+    if hello.version != VERSION {
+        let text = format!("this relay speaks version {VERSION} of the format, and the peer version {}", hello.version);
+        return Some(refused(0, Reason::Version, text));
+    }
+    let text = "tickets belong to accounts, which this version of the relay does not have yet";
+    hello.ticket.is_some().then(|| refused(0, Reason::NotBuilt, text))
+}
+
+/// How a conversation with a viewer ended.
+pub(crate) enum Parted {
+    /// It left.
+    Gone,
+    /// It does not take what it is told.
+    Deaf,
+    /// It is to be told why.
+    Refused(Refused),
+}
+
+/// Serves a viewer, whichever way it came: what it says comes out of `ear`, what it is told goes into `outbox`, which `writing` empties.
+/// When this returns, every subscription has ended and nobody queues any more.
+pub(crate) async fn attend<E: Ear, W: Future + Unpin>(
+    ear: E,
+    outbox: mpsc::Sender<Bytes>,
+    way: &Way,
+    hello: &Hello,
+    parts: &Arc<Parts>,
+    shutdown: &Shutdown,
+    writing: W,
+) -> Parted {
+    let mut session = Session::new(parts, way, hello, outbox);
+    let end = tokio::select! {
+        biased;
+        end = session.run(ear, shutdown) => end,
+        _ = writing => return Parted::Deaf,
+    };
+    let End::Refused(refused) = end else { return Parted::Gone };
+    parts.counters.peers_refused.one(refused.reason.name());
+    Parted::Refused(refused)
+}
+
 /// One viewer's connection.
 struct Session {
     parts: Arc<Parts>,
-    connection: Connection,
+    way: Way,
     viewer: Viewer,
     outbox: mpsc::Sender<Bytes>,
     /// The running subscriptions by their number. Dropping the tasks ends them.
@@ -73,10 +114,10 @@ struct Session {
 }
 
 impl Session {
-    fn new(parts: &Arc<Parts>, connection: &Connection, hello: &Hello, outbox: mpsc::Sender<Bytes>) -> Self {
+    fn new(parts: &Arc<Parts>, way: &Way, hello: &Hello, outbox: mpsc::Sender<Bytes>) -> Self {
         Self {
             parts: Arc::clone(parts),
-            connection: connection.clone(),
+            way: way.clone(),
             viewer: Viewer { fingerprint: hello.fingerprint },
             outbox,
             running: HashMap::new(),
@@ -86,8 +127,8 @@ impl Session {
         }
     }
 
-    async fn run(&mut self, receive: RecvStream, shutdown: &Shutdown) -> End {
-        let mut message = std::pin::pin!(control::next(receive, MAX_HELLO));
+    async fn run<E: Ear>(&mut self, ear: E, shutdown: &Shutdown) -> End {
+        let mut message = std::pin::pin!(ear.hear(MAX_HELLO));
         loop {
             let idle = self.running.is_empty();
             tokio::select! {
@@ -98,8 +139,8 @@ impl Session {
                         return end;
                     }
                 }
-                (receive, said) = &mut message => {
-                    message.set(control::next(receive, MAX_HELLO));
+                (ear, said) = &mut message => {
+                    message.set(ear.hear(MAX_HELLO));
                     if let Some(end) = self.hear(said).await {
                         return end;
                     }
@@ -184,13 +225,13 @@ impl Session {
         let wanted = Wanted { subscription, layers, recipient: self.viewer.fingerprint, key_frames_only };
         let task = match (span, found.channel) {
             (Span::Live, Some(channel)) if channel.is_online() => {
-                let watching = Watching::new(&self.parts, &self.connection, &self.outbox, &channel, wanted);
+                let watching = Watching::new(&self.parts, &self.way, &self.outbox, &channel, wanted);
                 self.tasks.spawn(async move { (subscription, watching.run().await) })
             }
             (Span::Live, _) => return Err((Reason::Offline, format!("{name} is not connected at the moment: try again later"))),
             (Span::Range { from, to }, _) => {
                 let permits = range::Permits::take(&self.parts.replays, &self.replays)?;
-                let replay = range::Replay::new(&self.parts, &self.connection, found.camera, wanted, pace);
+                let replay = range::Replay::new(&self.parts, &self.way, found.camera, wanted, pace);
                 self.tasks.spawn(async move { (subscription, replay.run(from, to, permits).await) })
             }
         };

@@ -9,13 +9,12 @@ use quinn::Connection;
 use quinn::crypto::rustls::HandshakeData;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use wire::context::VERSION;
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused};
 
 use crate::control::{self, Control, refused};
 use crate::limits::{self, CONTROL_WRITE, HELLO};
 use crate::parts::Parts;
-use crate::roster;
+use crate::{roster, serve};
 
 /// Who it is.
 pub(super) enum Peer {
@@ -72,13 +71,8 @@ pub(super) async fn greet(connection: &Connection, parts: &Arc<Parts>) -> Result
             return Err(silence.refused().map_or(NotGreeted::Silent, |refused| NotGreeted::Refused(control, refused)));
         }
     };
-    if hello.version != VERSION {
-        let text = format!("this relay speaks version {VERSION} of the format, and the peer version {}", hello.version);
-        return Err(NotGreeted::Refused(control, refused(0, Reason::Version, text)));
-    }
-    if hello.ticket.is_some() {
-        let text = "tickets belong to accounts, which this version of the relay does not have yet";
-        return Err(NotGreeted::Refused(control, refused(0, Reason::NotBuilt, text)));
+    if let Some(why) = serve::unwelcome(&hello) {
+        return Err(NotGreeted::Refused(control, why));
     }
     let peer = match camera {
         Some(Ok(camera)) => Peer::Agent(camera),

@@ -14,6 +14,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use link::shutdown::Shutdown;
 use link::tls;
+use socket2::SockRef;
 use rustls::ServerConfig;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
@@ -22,7 +23,8 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
-use crate::gate::{Gate, Pass, Rate};
+use crate::gate::{Gate, Rate};
+use crate::web::socket::Seat;
 
 /// Bytes of a request's head over HTTP/2.
 const MAX_HEAD: u32 = 16 << 10;
@@ -30,6 +32,8 @@ const MAX_HEAD: u32 = 16 << 10;
 const MAX_BUFFER: usize = 16 << 10;
 /// Requests at one time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 16;
+/// Bytes that wait in the kernel for their turn on one connection: one packet's worth of a frame is enough to keep the line busy.
+const UNSENT: u32 = 64 << 10;
 /// How long accepting rests when the system has no more file descriptors.
 const REST: Duration = Duration::from_millis(100);
 
@@ -101,7 +105,8 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, app: Router, d
                 continue;
             }
         };
-        let one = Connection { peer, app: app.clone(), patience: doors.patience, stop: stop.clone(), _pass: pass };
+        let seat = Seat::new(pass);
+        let one = Connection { peer, app: app.clone(), patience: doors.patience, stop: stop.clone(), seat };
         connections.spawn(one.run(stream, acceptor.clone()));
     }
     // New ones wait in vain from here on; what is being answered may end.
@@ -118,7 +123,8 @@ struct Connection {
     app: Router,
     patience: Patience,
     stop: Shutdown,
-    _pass: Pass,
+    /// Its place at the gate, which a WebSocket keeps beyond the last request.
+    seat: Seat,
 }
 
 impl Connection {
@@ -127,6 +133,8 @@ impl Connection {
         let served = async {
             // Small answers should not wait for company; where that cannot be had, they do.
             let _ = stream.set_nodelay(true);
+            // What waits in the kernel cannot be taken back when something newer is there.
+            let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
             match timeout(self.patience.handshake, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => self.answer(stream).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no handshake"),
@@ -156,6 +164,7 @@ impl Connection {
         let io = TokioIo::new(stream);
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(self.peer));
+            request.extensions_mut().insert(self.seat.clone());
             self.app.clone().oneshot(request)
         });
         let ended = if agreed.as_deref() == Some(tls::H2) {
@@ -166,7 +175,7 @@ impl Connection {
         } else {
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(self.patience.head).max_buf_size(MAX_BUFFER);
-            drive!(builder.serve_connection(io, service))
+            drive!(builder.serve_connection(io, service).with_upgrades())
         };
         if let Err(error) = ended {
             tracing::debug!(peer = %self.peer, %error, "the connection broke");
