@@ -1,5 +1,6 @@
 //! The relay's configuration: one TOML file, described key by key in `config/relay.toml`.
 
+pub mod browsers;
 pub mod limits;
 pub mod sharing;
 
@@ -13,6 +14,7 @@ use wire::id::Name;
 
 use crate::pki::host::Host;
 
+pub use browsers::Browsers;
 pub use limits::{Archive, Limits};
 pub use sharing::{Camera, History, SealedAccess, Visible};
 
@@ -38,6 +40,8 @@ pub struct Config {
     pub archive: Archive,
     /// What strangers and friends may ask of the relay at most.
     pub limits: Limits,
+    /// What is said of browsers.
+    pub browsers: Browsers,
     /// What is said of single cameras, by name. One that is not here has the defaults.
     camera: BTreeMap<String, Camera>,
 }
@@ -51,6 +55,7 @@ impl Default for Config {
             sealed_access: None,
             archive: Archive::default(),
             limits: Limits::default(),
+            browsers: Browsers::default(),
             camera: BTreeMap::new(),
         }
     }
@@ -116,6 +121,7 @@ impl Validate for Config {
         }
         check.within("archive", |check| self.archive.validate(check));
         check.within("limits", |check| self.limits.validate(check));
+        check.within("browsers", |check| self.browsers.validate(check));
         check.within("camera", |check| {
             for (name, camera) in &self.camera {
                 if let Err(error) = name.parse::<Name>() {

@@ -30,8 +30,10 @@ use crate::folder::Folder;
 use crate::gate::{Gate, Rate};
 use crate::limits;
 use crate::parts::Parts;
+use crate::pki;
 use crate::pki::authority::{self, Authority};
 use crate::pki::host::Host;
+use crate::pki::short_lived::ShortLived;
 use crate::roster::{self, Roster};
 use crate::web::serve::{Doors, Patience};
 use crate::web::socket::{self, Sockets as WebSockets};
@@ -82,6 +84,9 @@ pub enum Error {
     /// The archive.
     #[error(transparent)]
     Archive(#[from] archive::Error),
+    /// The certificate for browsers.
+    #[error("no certificate could be made for browsers: {0}")]
+    Browsers(#[from] pki::Error),
     /// TLS.
     #[error(transparent)]
     Tls(#[from] link::tls::server::Error),
@@ -201,6 +206,8 @@ impl Relay {
 
         let mut tasks = JoinSet::new();
         let Base { config, roster, authority, handshakes, clock, stop } = base.clone();
+        let life = config.browsers.certificate_life();
+        let certificates = Arc::new(ShortLived::begin(authority.hosts(), life, authority.tls(), clock.now())?);
         let quic = authority.tls().quic()?;
         let endpoint = endpoint::server(sockets.udp, quic, &limits::stranger(), &limits::handshakes())
             .map_err(|source| endpoint::Error::Socket { address: at, source })?;
@@ -216,7 +223,8 @@ impl Relay {
             clock: clock.clone(),
         };
         let listener = commands::listen(&folder.admin_socket())?;
-        let sockets = WebSockets { parts: Arc::clone(&parts), stop: stop.clone(), open: TaskTracker::new() };
+        let sockets =
+            WebSockets { parts: Arc::clone(&parts), certificates: Arc::clone(&certificates), stop: stop.clone(), open: TaskTracker::new() };
         let app = web::router(Arc::new(Web::new(config, roster, authority, live, clock))).merge(socket::routes(sockets.clone()));
         let accepting = accept::run(endpoint, Arc::clone(&parts), stop.clone());
         tasks.spawn(async move {
@@ -235,6 +243,7 @@ impl Relay {
         let admin = commands::serve(listener, folder.admin_socket(), admin::router(Arc::new(admin)), stop);
         tasks.spawn(async move { admin.await.map_err(ended("commands")) });
         tasks.spawn(renew(base.clone()));
+        tasks.spawn(rotate(base.clone(), certificates));
         Ok(Self { base, parts, archive, at, tasks })
     }
 
@@ -304,6 +313,19 @@ async fn renew(base: Base) -> Result<(), Error> {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::error!(%error, "certificates could not be renewed"),
             Err(error) => tracing::error!(%error, "certificates could not be renewed"),
+        }
+    }
+}
+
+/// Changes what browsers are shown over WebTransport, at half of its life.
+async fn rotate(base: Base, certificates: Arc<ShortLived>) -> Result<(), Error> {
+    loop {
+        tokio::select! {
+            () = base.stop.draining() => return Ok(()),
+            () = tokio::time::sleep(certificates.shown_for()) => {}
+        }
+        if let Err(error) = certificates.rotate(base.clock.now()) {
+            tracing::error!(%error, "the certificate for browsers could not be renewed");
         }
     }
 }

@@ -8,6 +8,7 @@ mod live;
 mod range;
 mod row;
 pub(crate) mod way;
+pub(crate) mod webtransport;
 
 use std::collections::HashMap;
 use std::sync::Arc;

@@ -5,6 +5,7 @@
 //! |---|---|
 //! | `GET /`, `/assets/…` | the page |
 //! | `GET /live` | a WebSocket, on which everything is said that viewers are told elsewhere ([`socket`]) |
+//! | `GET /api/v1/webtransport` | how browsers reach the UDP port |
 //! | `POST /api/v1/enrol` | a camera's certificate, for a one-time token and a certificate request |
 //! | `GET /api/v1/cameras` | the cameras that everyone may watch |
 //! | `GET /api/v1/relay` | name, version, fingerprint of the root |

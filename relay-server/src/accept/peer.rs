@@ -38,10 +38,6 @@ pub(super) enum NotGreeted {
 pub(super) async fn greet(connection: &Connection, parts: &Arc<Parts>) -> Result<(Control, Peer), NotGreeted> {
     match protocol(connection).as_deref() {
         Some(protocol) if protocol == PEER => {}
-        Some(protocol) if protocol == H3 => {
-            let text = "this version of the relay does not serve browsers yet".to_owned();
-            return Err(NotGreeted::Closed(Reason::NotBuilt, text));
-        }
         _ => return Err(NotGreeted::Closed(Reason::Version, "no common protocol".to_owned())),
     }
     let camera = match certificates(connection) {
@@ -84,6 +80,11 @@ pub(super) async fn greet(connection: &Connection, parts: &Arc<Parts>) -> Result
         Ok(()) => Ok((control, peer)),
         Err(_) => Err(NotGreeted::Silent),
     }
+}
+
+/// Whether a browser is at the other end, which speaks HTTP/3 first.
+pub(super) fn is_browser(connection: &Connection) -> bool {
+    protocol(connection).as_deref() == Some(H3)
 }
 
 fn protocol(connection: &Connection) -> Option<Vec<u8>> {

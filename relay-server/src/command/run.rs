@@ -30,7 +30,7 @@ fn code(error: &run::Error) -> Code {
     match error {
         run::Error::Udp(_) | run::Error::Tcp { .. } | run::Error::Roster(roster::Error::Busy(_)) => Code::Unavailable,
         run::Error::Name { .. } | run::Error::Address(_) => Code::Usage,
-        run::Error::Authority(_) | run::Error::Tls(_) => Code::Data,
+        run::Error::Authority(_) | run::Error::Browsers(_) | run::Error::Tls(_) => Code::Data,
         run::Error::Roster(_) | run::Error::Archive(_) | run::Error::Admin(_) => Code::Io,
         run::Error::Ended(_) => Code::Internal,
     }

@@ -77,13 +77,7 @@ impl From<Gone> for End {
 }
 
 impl Watching {
-    pub(super) fn new(
-        parts: &Arc<Parts>,
-        way: &Way,
-        control: &mpsc::Sender<Bytes>,
-        channel: &Arc<Channel>,
-        wanted: Wanted,
-    ) -> Self {
+    pub(super) fn new(parts: &Arc<Parts>, way: &Way, control: &mpsc::Sender<Bytes>, channel: &Arc<Channel>, wanted: Wanted) -> Self {
         Self {
             parts: Arc::clone(parts),
             way: way.clone(),

@@ -16,11 +16,11 @@ use wire::verify::Verified;
 
 use super::live::{End, Wanted};
 use super::way::{Row, Way};
-use tokio::sync::mpsc;
 use crate::control::refused;
 use crate::limits::{RANGE_CHUNK, RANGE_PAUSE, RANGE_WRITE};
 use crate::parts::Parts;
 use crate::verify::Epoch;
+use tokio::sync::mpsc;
 
 /// What a recording consists of, in the camera's order.
 #[derive(Debug)]

@@ -18,8 +18,11 @@ fn answer(path: &str, asked: &HeaderMap) -> Response {
     let Some(file) = page::file(path) else { return Refused::not_found().into_response() };
     let known = asked.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
     let known = known.flat_map(|tags| tags.split(',')).any(|tag| tag.trim().trim_start_matches("W/") == file.etag);
-    let mut response =
-        if known { StatusCode::NOT_MODIFIED.into_response() } else { ([(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response() };
+    let mut response = if known {
+        StatusCode::NOT_MODIFIED.into_response()
+    } else {
+        ([(header::CONTENT_TYPE, file.content_type)], file.bytes).into_response()
+    };
     let headers = response.headers_mut();
     for (name, value) in page::HEADERS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));

@@ -1,6 +1,8 @@
 //! `GET /live`: a viewer's conversation over a WebSocket (RFC 6455), for browsers that UDP does not reach. One binary message each way is one
 //! message of `wire`; what is said, in which order, and what is refused is what native viewers are told over QUIC ([`crate::serve`]).
 //!
+//! `GET /api/v1/webtransport` tells pages what they need for WebTransport, which they try first.
+//!
 //! Only pages of this relay may open one: a browser names the page that asks in `Origin`, and it must be the host that was asked.
 
 use std::sync::Arc;
@@ -12,20 +14,23 @@ use axum::http::{HeaderMap, HeaderName, StatusCode, header};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::get;
 use bytes::{Bytes, BytesMut};
+use data_encoding::HEXLOWER;
 use futures_util::stream::{SplitSink, SplitStream};
 use futures_util::{SinkExt as _, StreamExt as _};
 use link::shutdown::Shutdown;
+use serde::{Deserialize, Serialize};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use wire::bytes::{Malformed, Problem};
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused as Refusal};
 
-use crate::answer::Refused;
+use crate::answer::{Json, Refused};
 use crate::control::{Silence, refused};
 use crate::gate::Pass;
 use crate::limits::{CONTROL_QUEUE, CONTROL_WRITE, FAREWELL, HELLO, HOPELESS};
 use crate::parts::Parts;
+use crate::pki::short_lived::ShortLived;
 use crate::serve::way::{Ear, IN_ROW, Row as Body, Way};
 use crate::serve::{self, Parted};
 
@@ -49,15 +54,31 @@ impl Seat {
 pub struct Sockets {
     /// The relay.
     pub parts: Arc<Parts>,
+    /// What browsers are shown over WebTransport, of which they are told here.
+    pub certificates: Arc<ShortLived>,
     /// When to stop.
     pub stop: Shutdown,
     /// Those that are open.
     pub open: TaskTracker,
 }
 
-/// The route.
+/// The routes.
 pub fn routes(sockets: Sockets) -> Router {
-    Router::new().route("/live", get(live)).with_state(sockets)
+    Router::new().route("/live", get(live)).route("/api/v1/webtransport", get(webtransport)).with_state(sockets)
+}
+
+/// What a page needs to know before it opens a WebTransport session.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct WebTransport {
+    /// The path to ask for, on the same host and port.
+    pub path: String,
+    /// The SHA-256 of the certificates that may be shown, in hexadecimal digits; the newest first.
+    pub hashes: Vec<String>,
+}
+
+async fn webtransport(State(sockets): State<Sockets>) -> Json<WebTransport> {
+    let hashes = sockets.certificates.hashes().iter().map(|hash| HEXLOWER.encode(hash)).collect();
+    Json(WebTransport { path: serve::webtransport::PATH.to_owned(), hashes })
 }
 
 async fn live(
@@ -212,7 +233,8 @@ mod tests {
             is_own_page(&headers)
         };
         assert!(asked(Some("https://relay.example:7443"), "relay.example:7443"));
-        for foreign in [None, Some("https://relay.example"), Some("http://relay.example:7443"), Some("null"), Some("https://evil.example")] {
+        for foreign in [None, Some("https://relay.example"), Some("http://relay.example:7443"), Some("null"), Some("https://evil.example")]
+        {
             assert!(!asked(foreign, "relay.example:7443"), "{foreign:?}");
         }
     }
