@@ -4,7 +4,7 @@
 /** @typedef {import("../wire/verify.js").VerifiedFrame} VerifiedFrame */
 
 /** Pictures that may wait to be decoded: more would be shown late. */
-const WAITING = 12;
+const WAITING = 45;
 
 /**
  * The codec string of an H.264 stream, from the profile, constraints and level of its sequence parameters; null where there are none.

@@ -25,8 +25,8 @@ import { Painter } from "./decode.js";
  *   painted: number, skipped: number, skippedAt: number | null, highest: Place | null }} State times in ms since 1970
  */
 
-/** Frames that may wait to be verified: a second's worth. Behind that, the newest group is next. */
-const WAITING = 40;
+/** Frames that may wait to be verified: two seconds' worth at most. Behind that, the newest group is next. */
+const WAITING = 60;
 /** How long a refused subscription rests before it is tried again, in ms, first and at most. */
 const RETRY = [1_000, 10_000];
 

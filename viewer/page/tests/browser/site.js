@@ -104,10 +104,10 @@ export class Site {
     const site = new Site();
     site.folder = mkdtempSync(join(tmpdir(), "celosia-page-"));
     site.port = await freePort();
-    site.at = `localhost:${site.port}`;
+    site.at = `127.0.0.1:${site.port}`;
     site.address = `https://${site.at}/`;
     site.agents = [];
-    run("relay-server", ["init", "--name", "localhost", "--name", "127.0.0.1", "--dir", join(site.folder, "relay"), "--root-dir", join(site.folder, "root")]);
+    run("relay-server", ["init", "--name", "127.0.0.1", "--name", "localhost", "--dir", join(site.folder, "relay"), "--root-dir", join(site.folder, "root")]);
     site.config = join(site.folder, "relay", "relay.toml");
     const written = readFileSync(site.config, "utf8").replace(/^listen = .*$/m, `listen = "127.0.0.1:${site.port}"`);
     writeFileSync(site.config, settings ? settings(written) : written);
@@ -190,6 +190,7 @@ export async function open(chrome, address, { allowed = [], init = null, ...opti
     if (host !== new URL(address).host && !request.url().startsWith("blob:")) foreign.push(request.url());
   });
   if (init) await page.addInitScript(init);
+  await fromDisk(context);
   await page.goto(address);
   return {
     page, context, errors,
@@ -200,6 +201,16 @@ export async function open(chrome, address, { allowed = [], init = null, ...opti
       if (foreign.length > 0) throw new Error(`the page asked elsewhere: ${foreign.join(" ")}`);
     },
   };
+}
+
+/** With CELOSIA_PAGE=disk the page's files come from the folder, under the relay's headers: to try a change without building the relay. */
+async function fromDisk(context) {
+  if (process.env.CELOSIA_PAGE !== "disk") return;
+  await context.route("**/assets/**", async (route) => {
+    const path = new URL(route.request().url()).pathname.replace("/assets/", "");
+    const answer = await route.fetch({ maxRetries: 1 });
+    await route.fulfill({ status: 200, headers: { ...answer.headers(), "content-type": answer.headers()["content-type"] }, path: join(project, "viewer/page/assets", path) });
+  });
 }
 
 /** The verdict that a camera's badge shows. */
@@ -222,10 +233,10 @@ export function pixels(page, places, name = null) {
   }, [places, name]);
 }
 
-/** What a pixel of I420 looks like (BT.601, studio swing, as the codecs here have it). */
+/** What a pixel of I420 looks like (BT.601, full swing, as the agent's codecs say of themselves). */
 export function rgb({ y, u, v }) {
-  const [c, d, e] = [1.164 * (y - 16), u - 128, v - 128];
-  return [c + 1.596 * e, c - 0.392 * d - 0.813 * e, c + 2.017 * d].map((value) => Math.max(0, Math.min(255, Math.round(value))));
+  const [d, e] = [u - 128, v - 128];
+  return [y + 1.402 * e, y - 0.344 * d - 0.714 * e, y + 1.772 * d].map((value) => Math.max(0, Math.min(255, Math.round(value))));
 }
 
 /** How far two colours are apart, in the channel where it is most. */
