@@ -3,7 +3,7 @@
 import { MEMORY, PATIENCE, TOLERANCE, Assessor } from "../assess/assess.js";
 import { verdictOf } from "../assess/verdict.js";
 import { hex } from "../wire/bytes.js";
-import { encodeSubscribe } from "../wire/message.js";
+import { encodeSubscribe, encodeUnsubscribe } from "../wire/message.js";
 import { Stranger, introduce } from "./certificate.js";
 import { Painter } from "./decode.js";
 
@@ -118,6 +118,7 @@ export class Watch {
   accept(pin) {
     this.pin = pin;
     this.highest = null;
+    this.out.send(encodeUnsubscribe(this.subscription));
     this.subscribe();
   }
 

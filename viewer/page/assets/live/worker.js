@@ -102,7 +102,7 @@ function tellAll() {
 }
 
 async function connect() {
-  if (link || isOpening || isHidden || wanted.size === 0) return;
+  if (link || isOpening || isHidden) return;
   isOpening = true;
   try {
     /** @type {import("./link.js").Link} */
@@ -131,7 +131,7 @@ function lost() {
 
 /** Tries again, later each time, and not at the same time as everybody else. */
 function again() {
-  if (isHidden) return;
+  if (isHidden || wanted.size === 0) return;
   setTimeout(connect, backoff * (0.5 + Math.random() / 2));
   backoff = Math.min(backoff * 2, BACKOFF[1]);
 }
@@ -158,3 +158,6 @@ function heard(message) {
     if (watch.subscription === message.subscription) watch.take(message);
   }
 }
+
+// At once: by the time the page knows which cameras there are, the relay has answered.
+connect();

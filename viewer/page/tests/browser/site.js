@@ -190,7 +190,6 @@ export async function open(chrome, address, { allowed = [], init = null, ...opti
     if (host !== new URL(address).host && !request.url().startsWith("blob:")) foreign.push(request.url());
   });
   if (init) await page.addInitScript(init);
-  await fromDisk(context);
   await page.goto(address);
   return {
     page, context, errors,
@@ -201,16 +200,6 @@ export async function open(chrome, address, { allowed = [], init = null, ...opti
       if (foreign.length > 0) throw new Error(`the page asked elsewhere: ${foreign.join(" ")}`);
     },
   };
-}
-
-/** With CELOSIA_PAGE=disk the page's files come from the folder, under the relay's headers: to try a change without building the relay. */
-async function fromDisk(context) {
-  if (process.env.CELOSIA_PAGE !== "disk") return;
-  await context.route("**/assets/**", async (route) => {
-    const path = new URL(route.request().url()).pathname.replace("/assets/", "");
-    const answer = await route.fetch({ maxRetries: 1 });
-    await route.fulfill({ status: 200, headers: { ...answer.headers(), "content-type": answer.headers()["content-type"] }, path: join(project, "viewer/page/assets", path) });
-  });
 }
 
 /** The verdict that a camera's badge shows. */

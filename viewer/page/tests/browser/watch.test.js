@@ -6,6 +6,8 @@ import { createRequire } from "node:module";
 import { after, before, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
 
+import { WebSocket } from "ws";
+
 import { between, flip, lose } from "./evil.js";
 import { HEIGHT, MASK, SHOTS, Site, WIDTH, apart, bars, browser, eventually, open, pixels, rgb, verdict } from "./site.js";
 
@@ -146,6 +148,32 @@ test("another camera under a known name is not shown until a person accepts it",
   await authentic(tab.page);
   assert.equal(await tab.page.evaluate(() => localStorage.getItem("celosia.camera.front-door")), known);
   await tab.close();
+});
+
+test("a WebSocket takes what a viewer says from a page of the relay, and nothing else", async () => {
+  /** What came of it: the status, or the refusal's number and the end. */
+  const speak = (origin, ...words) => new Promise((resolve) => {
+    const socket = new WebSocket(`wss://${site.at}/live`, { origin, rejectUnauthorized: false });
+    const heard = [];
+    socket.on("unexpected-response", (_, { statusCode }) => resolve([statusCode]));
+    socket.on("error", () => {});
+    socket.on("open", () => { for (const word of words) socket.send(word); });
+    // A refusal is kind 13: its reason stands behind the subscription.
+    socket.on("message", (data) => heard.push(data[0] === 13 ? `refused ${data.readUInt16BE(5)}` : `kind ${data[0]}`));
+    socket.on("close", () => resolve(heard));
+  });
+  const own = `https://${site.at}`;
+  const hello = Buffer.from([1, 1, 0, 0]);
+  assert.deepEqual(await speak("https://elsewhere.example"), [403]);
+  assert.deepEqual(await speak(undefined), [403]);
+  assert.deepEqual(await speak(own, "text"), ["refused 3"], "text is no message");
+  assert.deepEqual(await speak(own, Buffer.alloc(300)), ["refused 3"], "longer than anything that a viewer says");
+  assert.deepEqual(await speak(own, Buffer.from([1, 2, 0, 0])), ["refused 1"], "another version");
+  assert.deepEqual(await speak(own, Buffer.from([4, 0, 0, 0, 1])), ["refused 4"], "no greeting");
+  assert.deepEqual(await speak(own, hello, hello), ["kind 1", "refused 4"], "two greetings");
+  assert.deepEqual(await speak(own, hello, Buffer.alloc(4096)), ["kind 1"], "what is far too long ends it");
+  // Who says nothing is let go; the patience is the relay's.
+  assert.deepEqual(await speak(own), []);
 });
 
 test("a hidden tab stops downloading, and goes on when it is seen again", async () => {
