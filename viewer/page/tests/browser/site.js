@@ -2,7 +2,7 @@
 
 import { execFileSync, spawn } from "node:child_process";
 import { createServer } from "node:net";
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -124,16 +124,35 @@ export class Site {
     return { env: { ...process.env, CELOSIA_HOME: join(this.folder, "viewer") } };
   }
 
+  /** An identity of somebody who may unlock: its public key, and what the viewer is given to use it. */
+  identity() {
+    const [file, password] = [join(this.folder, "owner.identity"), join(this.folder, "owner.password")];
+    writeFileSync(password, "a lattice before seven windows\n", { mode: 0o600 });
+    const { key } = JSON.parse(run("viewer", ["keygen", file, "--password-file", password, "--json"]));
+    return { key, unlock: ["--unlock", "--identity", file, "--password-file", password] };
+  }
+
+  /** So many frames of a camera as the native viewer unlocks them, each as a PNG in Base64. */
+  async watch(name, frames, unlock) {
+    const out = join(this.folder, `seen-${name}`);
+    const args = ["watch", `${name}@${this.at}`, "--frames", String(frames), "--out", out, ...unlock];
+    const viewer = spawn(join(programs, "viewer"), args, { stdio: "ignore", ...this.viewer() });
+    const code = await new Promise((resolve) => { viewer.once("exit", resolve); });
+    if (code !== 0) throw new Error(`the native viewer ended with ${code}`);
+    return readdirSync(out).filter((file) => file.endsWith(".png")).map((file) => readFileSync(join(out, file), "base64"));
+  }
+
   async stopRelay(signal) {
     await this.relay.stop(signal);
   }
 
   /** A camera of this name: its source's and encoder's lines, what it masks besides. */
-  async camera(name, { source = "sample", codec = "h264", detect = false, rate = 15, frames = 30 } = {}) {
+  async camera(name, { source = "sample", codec = "h264", detect = false, rate = 15, frames = 30, owner = null } = {}) {
     const folder = join(this.folder, name);
     const invited = JSON.parse(run("relay-server", ["camera", "invite", name, "--config", this.config, "--json"]));
     run("camera-agent", ["enroll", "--relay", this.at, "--dir", join(folder, "agent"), "--ca", invited.root, "--token", invited.token]);
-    const lines = ["[camera]", "dir = \"agent\"", "owner = \"none\"", "[source]"];
+    if (owner) run("camera-agent", ["viewers", "add", "owner", "--key", owner, "--owner", "--labels", "till", "--dir", join(folder, "agent")]);
+    const lines = ["[camera]", "dir = \"agent\"", `owner = "${owner ? "viewers" : "none"}"`, "[source]"];
     if (source === "sample") {
       lines.push("kind = \"sample\"", `width = ${WIDTH}`, `height = ${HEIGHT}`, `rate = ${rate}.0`);
     } else {

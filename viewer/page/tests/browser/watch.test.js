@@ -84,6 +84,52 @@ test("and over WebSocket where UDP is blocked", async () => {
   await proxy.stop();
 });
 
+test("of the built-in sample, the page paints what the native viewer unlocks, but for the mask", async () => {
+  const { key, unlock } = site.identity();
+  const agent = await site.camera("sample", { owner: key });
+  const tab = await open(chrome, `${site.address}#/camera/sample`);
+  await eventually("painted", () => pixels(tab.page, SEEN));
+  // What is on the canvas while the native viewer watches is one of the frames that it sees.
+  const watching = site.watch("sample", 60, unlock);
+  await sleep(2500);
+  await tab.page.evaluate(() => {
+    const canvas = document.querySelector(".window canvas");
+    globalThis.copy = new OffscreenCanvas(canvas.width, canvas.height);
+    globalThis.copy.getContext("2d").drawImage(canvas, 0, 0);
+  });
+  const originals = await watching;
+  const found = await tab.page.evaluate(async ([pictures, mask]) => {
+    const { width, height } = globalThis.copy;
+    const painted = globalThis.copy.getContext("2d").getImageData(0, 0, width, height).data;
+    const isMasked = (x, y) => x >= mask.x && x < mask.x + mask.w && y >= mask.y && y < mask.y + mask.h;
+    /** How far a picture is from what is painted, on average, outside of the mask and inside. */
+    const distances = [];
+    for (const picture of pictures) {
+      const bytes = Uint8Array.from(atob(picture), (letter) => letter.charCodeAt(0));
+      const canvas = new OffscreenCanvas(width, height);
+      canvas.getContext("2d").drawImage(await createImageBitmap(new Blob([bytes])), 0, 0);
+      const { data } = canvas.getContext("2d").getImageData(0, 0, width, height);
+      const sums = [0, 0];
+      for (let at = 0; at < data.length; at += 4) {
+        const inside = isMasked((at / 4) % width, Math.floor(at / 4 / width)) ? 1 : 0;
+        for (let channel = 0; channel < 3; channel += 1) sums[inside] += Math.abs(data[at + channel] - painted[at + channel]);
+      }
+      const masked = mask.w * mask.h;
+      distances.push([sums[0] / 3 / (width * height - masked), sums[1] / 3 / masked]);
+    }
+    return distances.sort((a, b) => a[0] - b[0]);
+  }, [originals, MASK]);
+  const [[outside, inside]] = found;
+  assert.ok(outside < 2.5, `the nearest frame differs by ${outside} outside of the mask`);
+  assert.ok(inside > 10, `inside it must differ, and does by ${inside}`);
+  // The control: other frames are farther from it, so the comparison can fail.
+  assert.ok(found.at(-1)[0] > outside + 0.3, `${found.at(-1)[0]} is no farther than ${outside}`);
+  const masked = await pixels(tab.page, MASKED);
+  for (const colour of masked) assert.ok(apart(colour, masked[0]) <= 6);
+  await tab.close();
+  await agent.stop();
+});
+
 test("the page comes with a policy that lets it speak to nobody else", async () => {
   const tab = await open(chrome, site.address, { allowed: [/Content Security Policy/i, /Refused to connect/, /violates the following/] });
   const { status, headers } = await tab.page.evaluate(async () => {
