@@ -151,7 +151,6 @@ export class Site {
     const folder = join(this.folder, name);
     const invited = JSON.parse(run("relay-server", ["camera", "invite", name, "--config", this.config, "--json"]));
     run("camera-agent", ["enroll", "--relay", this.at, "--dir", join(folder, "agent"), "--ca", invited.root, "--token", invited.token]);
-    if (owner) run("camera-agent", ["viewers", "add", "owner", "--key", owner, "--owner", "--labels", "till", "--dir", join(folder, "agent")]);
     const lines = ["[camera]", "dir = \"agent\"", `owner = "${owner ? "viewers" : "none"}"`, "[source]"];
     if (source === "sample") {
       lines.push("kind = \"sample\"", `width = ${WIDTH}`, `height = ${HEIGHT}`, `rate = ${rate}.0`);
@@ -163,6 +162,7 @@ export class Site {
     lines.push("[[mask]]", "label = \"till\"", ...Object.entries(MASK).map(([key, value]) => `${key} = ${value}`));
     const config = join(folder, "agent.toml");
     writeFileSync(config, `${lines.join("\n")}\n`);
+    if (owner) run("camera-agent", ["viewers", "add", "owner", "--key", owner, "--owner", "--labels", "till", "--config", config]);
     const agent = new Running("camera-agent", ["run", "--config", config], join(this.folder, `${name}.log`));
     agent.config = config;
     this.agents.push(agent);
