@@ -133,6 +133,10 @@ Type next, in another terminal:
   ./relay-server camera list $(typed --config "$demo/relay/relay.toml")
   ./camera-agent viewers list $(typed --dir "$demo/agent")
 
+Or open it in a browser:
+  https://$relay/
+The browser warns, because the certificate is this demo's own: accept it, or trust its root first ($demo/relay/pki/root.crt).
+
 The relay and the camera run until Ctrl-C. Their logs are in $demo.
 TEXT
 # Stopping is the usual end from here on. A signal ends the wait at once.

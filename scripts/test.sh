@@ -18,6 +18,15 @@ packages() {
   scripts/test-packages.sh
 }
 
+# The page's modules: their types, the golden vectors in node, the vendored libraries made anew, and a real browser before the real programs.
+page() {
+  cd viewer/page
+  npm ci --no-audit --no-fund --silent
+  npx tsc --project .
+  node --test --test-concurrency=1 --test-reporter=spec tests/*.test.js tests/browser/*.test.js
+  cd - >/dev/null
+}
+
 stage packages packages
 stage format cargo fmt --all --check
 stage build cargo build --workspace --all-targets --locked
@@ -25,6 +34,7 @@ stage lints cargo clippy --workspace --all-targets --locked -- -D warnings
 stage unlocking viewer/page/tests/seal/run.sh
 # The test with a machine of its own runs alone: emulated, it keeps a processor busy for minutes.
 stage tests cargo test --workspace --locked -- --skip a_webcam
+stage page page
 stage webcam cargo test --workspace --locked --test webcam -- --nocapture
 
 printf '\n%s%-12s %5.1f min\n' "$table" total "$(awk "BEGIN { print ($SECONDS - $began) / 60 }")"

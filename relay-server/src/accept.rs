@@ -3,6 +3,7 @@
 //! ```text
 //! packet ─▶ room? ─▶ rate? ─▶ handshake (TLS, deadline) ─▶ certificate? ─▶ control stream, hello (deadline) ─▶ agent  ─▶ verify
 //!            full      wait     closed                        unknown: refused                                 viewer ─▶ serve
+//!                                 └─▶ of a browser (HTTP/3): session, control stream, hello (deadline) ──────────────────▶ serve
 //! ```
 
 mod door;
@@ -76,6 +77,9 @@ async fn meet(incoming: Incoming, admitted: Admitted, parts: Arc<Parts>, shutdow
     // The rest of its stay does not count as a handshake.
     let _inside = admitted.inside();
     parts.counters.connections.one();
+    if peer::is_browser(&connection) {
+        return serve::webtransport::run(connection, &parts, &shutdown).await;
+    }
     match peer::greet(&connection, &parts).await {
         Ok((control, Peer::Agent(camera))) => {
             parts.counters.agents.one();

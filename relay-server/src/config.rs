@@ -1,6 +1,7 @@
 //! The relay's configuration: one TOML file, described key by key in `config/relay.toml`.
 
 pub mod accounts;
+pub mod browsers;
 pub mod limits;
 pub mod metrics;
 pub mod sharing;
@@ -16,6 +17,7 @@ use wire::id::Name;
 use crate::pki::host::Host;
 
 pub use accounts::{Accounts, Log, Registration};
+pub use browsers::Browsers;
 pub use limits::{Archive, Limits};
 pub use metrics::Metrics;
 pub use sharing::{Camera, History, SealedAccess, Visible};
@@ -48,6 +50,8 @@ pub struct Config {
     pub archive: Archive,
     /// What strangers and friends may ask of the relay at most.
     pub limits: Limits,
+    /// What is said of browsers.
+    pub browsers: Browsers,
     /// What is said of single cameras, by name. One that is not here has the defaults.
     camera: BTreeMap<String, Camera>,
 }
@@ -64,6 +68,7 @@ impl Default for Config {
             metrics: Metrics::default(),
             archive: Archive::default(),
             limits: Limits::default(),
+            browsers: Browsers::default(),
             camera: BTreeMap::new(),
         }
     }
@@ -133,6 +138,7 @@ impl Validate for Config {
         check.within("log", |check| self.log.validate(check));
         check.within("archive", |check| self.archive.validate(check));
         check.within("limits", |check| self.limits.validate(check));
+        check.within("browsers", |check| self.browsers.validate(check));
         check.within("camera", |check| {
             for (name, camera) in &self.camera {
                 if let Err(error) = name.parse::<Name>() {

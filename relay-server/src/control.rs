@@ -3,6 +3,7 @@
 use bytes::Bytes;
 use link::stream::{self, ReadError};
 use quinn::{Connection, RecvStream, SendStream};
+use tokio::io::AsyncRead;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 use wire::bytes::Malformed;
@@ -51,7 +52,7 @@ pub fn refused(subscription: u32, reason: Reason, text: impl ToString) -> Refuse
 
 /// Reads the next message of at most `cap` bytes, and gives the stream back: so it can run beside other things until it is done, and
 /// is never begun anew halfway.
-pub async fn next(mut receive: RecvStream, cap: usize) -> (RecvStream, Result<Message, Silence>) {
+pub async fn next<R: AsyncRead + Unpin>(mut receive: R, cap: usize) -> (R, Result<Message, Silence>) {
     let message = match stream::read(&mut receive, cap).await {
         Ok(Some(bytes)) => Message::decode(bytes).map_err(Silence::from),
         Ok(None) | Err(ReadError::Broken(_) | ReadError::Late(_)) => Err(Silence::Left),

@@ -8,6 +8,7 @@
 //!             one handshake takes ~1.2 ms of processor time: 100 a second are 12 % of a core; beyond that nobody is answered
 //! viewers     1,000 × ~110 kB of connection state (measured; frames are shared)       ≈ 110 MB
 //!             what they have not acknowledged is shared too: no viewer holds a frame for longer than 10 s
+//!             over WebSocket each holds the frame that is being written, twice (whole, and in its envelope): at 40 kB 80 kB more
 //! cameras       100 × (ring 8 MiB + chain 2,048 × ~200 B)                             ≤ 880 MB, at 40 kB a frame in groups of 1 s 60 MB
 //!             a camera that means harm (enrolled, so named and revocable): 32 streams × 4 MiB being read, 32 MiB of epochs
 //! replays        32 × 4 frames of at most 4 MiB                                        ≤ 512 MB, at 40 kB a frame 5 MB

@@ -8,6 +8,7 @@
 //! │ └ CRL        24 hours          renewed by the relay while it runs
 //! ├ relay key    Ed25519, 2 years  signs receipts and log heads, nothing else
 //! └ CRL          2 years           for the issuing CA; a new one takes the root key
+//! short-lived      P-256, 10 days    by itself: what browsers are shown over WebTransport, known to them by its hash
 //! ```
 //!
 //! P-256 where browsers look (they refuse Ed25519), Ed25519 where only our own programs do. The issuing CA vouches for a camera's
@@ -18,6 +19,7 @@ pub mod request;
 pub mod root;
 
 pub mod issuing;
+pub mod short_lived;
 
 pub mod authority;
 pub mod files;

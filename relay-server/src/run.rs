@@ -18,10 +18,12 @@ use link::endpoint::{self, Transport};
 use link::shutdown::Shutdown;
 use socket2::{Domain, Protocol, Socket, Type};
 use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_util::task::TaskTracker;
 
 use crate::accept;
 use crate::accounts::{self, Accounts};
-use crate::admin::{self, Admin, socket};
+use crate::admin::{self, Admin, socket as commands};
 use crate::archive::{self, Archive};
 use crate::audit::Log;
 use crate::clock::Clock;
@@ -31,10 +33,13 @@ use crate::gate::{Gate, Rate};
 use crate::limits;
 use crate::metrics::{self, Watched};
 use crate::parts::Parts;
+use crate::pki;
 use crate::pki::authority::{self, Authority};
 use crate::pki::host::Host;
+use crate::pki::short_lived::ShortLived;
 use crate::roster::{self, Roster};
 use crate::web::serve::{Doors, Patience};
+use crate::web::socket::{self, Sockets as WebSockets};
 use crate::web::{self, Live, Web};
 
 /// How often what expires is looked at.
@@ -81,10 +86,13 @@ pub enum Error {
     Address(#[from] Invalid),
     /// The socket for commands.
     #[error(transparent)]
-    Admin(#[from] socket::Error),
+    Admin(#[from] commands::Error),
     /// The archive.
     #[error(transparent)]
     Archive(#[from] archive::Error),
+    /// The certificate for browsers.
+    #[error("no certificate could be made for browsers: {0}")]
+    Browsers(#[from] pki::Error),
     /// TLS.
     #[error(transparent)]
     Tls(#[from] link::tls::server::Error),
@@ -213,6 +221,8 @@ impl Relay {
 
         let mut tasks = JoinSet::new();
         let Base { config, roster, authority, accounts, log, handshakes, clock, stop } = base.clone();
+        let life = config.browsers.certificate_life();
+        let certificates = Arc::new(ShortLived::begin(authority.hosts(), life, authority.tls(), clock.now())?);
         let quic = authority.tls().quic()?;
         let endpoint = endpoint::server(sockets.udp, quic, &limits::stranger(), &limits::handshakes())
             .map_err(|source| endpoint::Error::Socket { address: at, source })?;
@@ -230,8 +240,10 @@ impl Relay {
             relay_key: authority.relay_key().verifying_key(),
             clock,
         };
-        let commands = socket::listen(&folder.admin_socket())?;
-        let app = web::router(Arc::new(Web::new(&base, live)));
+        let listener = commands::listen(&folder.admin_socket())?;
+        let sockets =
+            WebSockets { parts: Arc::clone(&parts), certificates: Arc::clone(&certificates), stop: stop.clone(), open: TaskTracker::new() };
+        let app = web::router(Arc::new(Web::new(&base, live))).merge(socket::routes(sockets.clone()));
         let accepting = accept::run(endpoint, Arc::clone(&parts), stop.clone());
         tasks.spawn(async move {
             accepting.await;
@@ -239,10 +251,17 @@ impl Relay {
         });
         let ended = |what: &'static str| move |error: io::Error| Error::Ended(format!("{what}: {error}"));
         let web = web::serve::serve(tcp, tls, app, doors, stop.clone());
-        tasks.spawn(async move { web.await.map_err(ended("HTTPS")) });
-        let admin = socket::serve(commands, folder.admin_socket(), admin::router(Arc::new(admin)), stop);
+        tasks.spawn(async move {
+            let served = web.await.map_err(ended("HTTPS"));
+            sockets.open.close();
+            // Every viewer hears why before the relay is gone; who does not listen is cut off.
+            let _ = timeout(limits::DRAIN, sockets.open.wait()).await;
+            served
+        });
+        let admin = commands::serve(listener, folder.admin_socket(), admin::router(Arc::new(admin)), stop);
         tasks.spawn(async move { admin.await.map_err(ended("commands")) });
         tasks.spawn(renew(base.clone()));
+        tasks.spawn(rotate(base.clone(), certificates));
         tasks.spawn(expire(base.clone()));
         let metrics = metrics::listen(base.config.metrics, Arc::new(Watched::new(&base, Arc::clone(&parts), archive.clone()))).await;
         let metrics_at = metrics.as_ref().and_then(metrics::Metrics::address);
@@ -350,6 +369,19 @@ async fn expire(base: Base) -> Result<(), Error> {
         tokio::select! {
             () = base.stop.draining() => return Ok(()),
             () = tokio::time::sleep(RENEW_EVERY) => {}
+        }
+    }
+}
+
+/// Changes what browsers are shown over WebTransport, at half of its life.
+async fn rotate(base: Base, certificates: Arc<ShortLived>) -> Result<(), Error> {
+    loop {
+        tokio::select! {
+            () = base.stop.draining() => return Ok(()),
+            () = tokio::time::sleep(certificates.shown_for()) => {}
+        }
+        if let Err(error) = certificates.rotate(base.clock.now()) {
+            tracing::error!(%error, "the certificate for browsers could not be renewed");
         }
     }
 }

@@ -7,18 +7,23 @@ mod flight;
 mod handing;
 mod live;
 mod range;
+mod row;
+pub(crate) mod way;
+pub(crate) mod webtransport;
 
 use std::collections::HashMap;
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use link::api::account::Secret;
 use link::shutdown::Shutdown;
-use quinn::{Connection, RecvStream};
+use quinn::Connection;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet, spawn_blocking};
 use tokio::time::{sleep, timeout};
+use wire::context::VERSION;
 use wire::id::{CameraId, Fingerprint, Name};
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused, Span, Subscribe};
 
@@ -35,6 +40,7 @@ use crate::parts::Parts;
 use crate::verify::Epoch;
 use handing::Wanted;
 use live::{End, Watching};
+use way::{Ear, Way};
 
 /// Serves a viewer to its end.
 pub async fn run(connection: Connection, control: Control, hello: &Hello, parts: &Arc<Parts>, shutdown: &Shutdown) {
@@ -44,31 +50,28 @@ pub async fn run(connection: Connection, control: Control, hello: &Hello, parts:
         let full = refused(0, Reason::TooMany, "this relay has as many viewers as it takes: try again later");
         return control::farewell(&connection, send, full).await;
     };
-    let lease = match admit(hello, parts).await {
-        Ok(lease) => lease,
-        Err(refused) => {
-            parts.counters.peers_refused.one(refused.reason.name());
-            return control::farewell(&connection, send, refused).await;
-        }
-    };
     let (outbox, queue) = mpsc::channel(CONTROL_QUEUE);
-    let mut session = Session::new(parts, &connection, hello.fingerprint, lease, outbox);
+    let way = Way::Streams { connection: connection.clone(), head: Bytes::new() };
+    let caller = Caller { hello, from: connection.remote_address().ip() };
     let mut writing = std::pin::pin!(control::write_queued(send, queue));
-    let end = tokio::select! {
-        biased;
-        end = session.run(receive, shutdown) => end,
-        // The viewer does not take what it is told.
-        _ = &mut writing => return control::close(&connection, Reason::TooMany, "the control stream is not read"),
+    let refused = match attend(receive, outbox, &way, caller, parts, shutdown, &mut writing).await {
+        Parted::Gone => return control::close(&connection, Reason::Stopping, ""),
+        Parted::Deaf => return control::close(&connection, Reason::TooMany, "the control stream is not read"),
+        Parted::Refused(refused) => refused,
     };
-    // Ends every subscription, and with them what is queued.
-    drop(session);
-    let End::Refused(refused) = end else { return control::close(&connection, Reason::Stopping, "") };
-    parts.counters.peers_refused.one(refused.reason.name());
     // A message that is half written comes first.
     match timeout(FAREWELL, writing).await {
         Ok(Some(send)) => control::farewell(&connection, send, refused).await,
         Ok(None) | Err(_) => control::close(&connection, refused.reason, &refused.text),
     }
+}
+
+/// Why a greeting gets no friendly answer, if it gets none.
+pub(crate) fn unwelcome(hello: &Hello) -> Option<Refused> {
+    (hello.version != VERSION).then(|| {
+        let text = format!("this relay speaks version {VERSION} of the format, and the peer version {}", hello.version);
+        refused(0, Reason::Version, text)
+    })
 }
 
 /// Takes in a viewer's ticket, if it brings one.
@@ -98,10 +101,59 @@ async fn while_signed_in(lease: Option<Lease>, subscription: u32, serving: impl 
 /// What a viewer is told whose session has ended.
 const SIGNED_OUT: &str = "you are signed out: what only you may see is not sent any more; sign in again";
 
+/// How a conversation with a viewer ended.
+pub(crate) enum Parted {
+    /// It left.
+    Gone,
+    /// It does not take what it is told.
+    Deaf,
+    /// It is to be told why.
+    Refused(Refused),
+}
+
+/// A viewer at the door, whichever way it came.
+pub(crate) struct Caller<'a> {
+    /// How it greeted.
+    pub(crate) hello: &'a Hello,
+    /// From which address.
+    pub(crate) from: IpAddr,
+}
+
+/// Serves a viewer, whichever way it came: what it says comes out of `ear`, what it is told goes into `outbox`, which `writing` empties.
+/// When this returns, every subscription has ended and nobody queues any more.
+pub(crate) async fn attend<E: Ear, W: Future + Unpin>(
+    ear: E,
+    outbox: mpsc::Sender<Bytes>,
+    way: &Way,
+    caller: Caller<'_>,
+    parts: &Arc<Parts>,
+    shutdown: &Shutdown,
+    writing: W,
+) -> Parted {
+    let lease = match admit(caller.hello, parts).await {
+        Ok(lease) => lease,
+        Err(refused) => {
+            parts.counters.peers_refused.one(refused.reason.name());
+            return Parted::Refused(refused);
+        }
+    };
+    let mut session = Session::new(parts, way, &caller, lease, outbox);
+    let end = tokio::select! {
+        biased;
+        end = session.run(ear, shutdown) => end,
+        _ = writing => return Parted::Deaf,
+    };
+    let End::Refused(refused) = end else { return Parted::Gone };
+    parts.counters.peers_refused.one(refused.reason.name());
+    Parted::Refused(refused)
+}
+
 /// One viewer's connection.
 struct Session {
     parts: Arc<Parts>,
-    connection: Connection,
+    way: Way,
+    /// The address that it came from, as the log says it.
+    from: String,
     /// The key that the viewer named.
     named: Option<Fingerprint>,
     /// Who it is, if it brought a ticket.
@@ -115,17 +167,12 @@ struct Session {
 }
 
 impl Session {
-    fn new(
-        parts: &Arc<Parts>,
-        connection: &Connection,
-        named: Option<Fingerprint>,
-        lease: Option<Lease>,
-        outbox: mpsc::Sender<Bytes>,
-    ) -> Self {
+    fn new(parts: &Arc<Parts>, way: &Way, caller: &Caller<'_>, lease: Option<Lease>, outbox: mpsc::Sender<Bytes>) -> Self {
         Self {
             parts: Arc::clone(parts),
-            connection: connection.clone(),
-            named,
+            way: way.clone(),
+            from: caller.from.to_canonical().to_string(),
+            named: caller.hello.fingerprint,
             lease,
             outbox,
             running: HashMap::new(),
@@ -135,8 +182,8 @@ impl Session {
         }
     }
 
-    async fn run(&mut self, receive: RecvStream, shutdown: &Shutdown) -> End {
-        let mut message = std::pin::pin!(control::next(receive, MAX_HELLO));
+    async fn run<E: Ear>(&mut self, ear: E, shutdown: &Shutdown) -> End {
+        let mut message = std::pin::pin!(ear.hear(MAX_HELLO));
         loop {
             let idle = self.running.is_empty();
             tokio::select! {
@@ -147,8 +194,8 @@ impl Session {
                         return end;
                     }
                 }
-                (receive, said) = &mut message => {
-                    message.set(control::next(receive, MAX_HELLO));
+                (ear, said) = &mut message => {
+                    message.set(ear.hear(MAX_HELLO));
                     if let Some(end) = self.hear(said).await {
                         return end;
                     }
@@ -238,18 +285,18 @@ impl Session {
         let rests = access::rests_on_account(&config, &name, viewer, layers, span, newest.as_deref(), now);
 
         let account = lease.as_ref().map(|lease| Arc::clone(lease.account()));
-        let address = self.connection.remote_address().ip().to_canonical().to_string();
+        let address = self.from.clone();
         let wanted = Wanted { subscription, camera: name.clone(), layers, viewer, account, address, key_frames_only };
         let lease = lease.filter(|_| rests);
         let task = match (span, found.channel) {
             (Span::Live, Some(channel)) if channel.is_online() => {
-                let watching = Watching::new(&self.parts, &self.connection, &self.outbox, &channel, wanted);
+                let watching = Watching::new(&self.parts, &self.way, &self.outbox, &channel, wanted);
                 self.tasks.spawn(while_signed_in(lease, subscription, watching.run()))
             }
             (Span::Live, _) => return Err((Reason::Offline, format!("{name} is not connected at the moment: try again later"))),
             (Span::Range { from, to }, _) => {
                 let permits = range::Permits::take(&self.parts.replays, &self.replays)?;
-                let replay = range::Replay::new(&self.parts, &self.connection, found.camera, wanted, pace);
+                let replay = range::Replay::new(&self.parts, &self.way, found.camera, wanted, pace);
                 self.tasks.spawn(while_signed_in(lease, subscription, replay.run(from, to, permits)))
             }
         };

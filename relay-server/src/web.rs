@@ -1,7 +1,11 @@
-//! What is not a stream: enrolment, the list of cameras, accounts, and who this relay is, over HTTPS on the relay's TCP port.
+//! HTTPS on the relay's TCP port: the page for browsers, what is not a stream (enrolment, the list of cameras, accounts, who this relay is),
+//! and the streams of browsers that UDP does not reach.
 //!
 //! | route | gives |
 //! |---|---|
+//! | `GET /`, `/assets/…` | the page |
+//! | `GET /live` | a WebSocket, on which everything is said that viewers are told elsewhere ([`socket`]) |
+//! | `GET /api/v1/webtransport` | how browsers reach the UDP port |
 //! | `POST /api/v1/enrol` | a camera's certificate, for a one-time token and a certificate request |
 //! | `GET /api/v1/cameras` | the cameras that whoever asks may watch |
 //! | `GET /api/v1/relay` | name, version, fingerprint of the root |
@@ -9,12 +13,14 @@
 //! The routes of accounts, sessions and tickets stand in [`link::api::account`].
 
 pub mod serve;
+pub mod socket;
 
 mod account;
 mod cameras;
 mod enrol;
 mod log;
 mod openapi;
+mod page;
 mod relay;
 mod sessions;
 pub mod who;
@@ -25,8 +31,8 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
-use axum::http::StatusCode;
-use axum::middleware::{Next, from_fn};
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::middleware::{Next, from_fn, map_response};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{MethodRouter, delete, get, post, put};
 use link::api::account as api;
@@ -316,11 +322,23 @@ pub(crate) fn routes() -> Vec<Route> {
 pub fn router(web: Arc<Web>) -> Router {
     let router = routes().into_iter().fold(Router::new(), |router, Route { path, handler, .. }| router.route(path, handler));
     router
+        .merge(page::routes())
         .fallback(async || Refused::not_found())
         .method_not_allowed_fallback(async || Refused::method())
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(from_fn(in_time))
+        .layer(map_response(guarded))
         .with_state(web)
+}
+
+/// What no answer goes without: it is what it says it is, and no page that shows it may do anything.
+async fn guarded(mut response: Response) -> Response {
+    let headers = response.headers_mut();
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("no-store"));
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"));
+    response
 }
 
 async fn in_time(request: Request, next: Next) -> Response {

@@ -54,7 +54,11 @@ impl Server {
         let verifier = client_verifier(&roots, crls)?;
         let hints = verifier.root_hint_subjects().to_vec();
         Ok(Self {
-            shown: Arc::new(Shown { operator: RwLock::new(operator.certified()?), browser: RwLock::new(None) }),
+            shown: Arc::new(Shown {
+                operator: RwLock::new(operator.certified()?),
+                browser: RwLock::new(None),
+                web_transport: RwLock::new(None),
+            }),
             clients: Arc::new(Clients { current: RwLock::new(verifier), roots, hints }),
         })
     }
@@ -68,13 +72,21 @@ impl Server {
         Ok(())
     }
 
-    /// Shows browsers a chain of their own (one from a public authority, or short-lived for WebTransport) from the next handshake on;
-    /// with `None` they get the operator's.
+    /// Shows browsers a chain of their own (one from a public authority) from the next handshake on; with `None` they get the operator's.
     ///
     /// # Errors
     /// A chain and key that do not fit; the old ones stay.
     pub fn replace_browser(&self, browser: Option<&Identity>) -> Result<(), Error> {
         put(&self.shown.browser, browser.map(Identity::certified).transpose()?);
+        Ok(())
+    }
+
+    /// Shows browsers another chain over WebTransport ([`H3`]) from the next handshake on: a short-lived one, which they know by its hash.
+    ///
+    /// # Errors
+    /// A chain and key that do not fit; the old ones stay.
+    pub fn replace_web_transport(&self, identity: &Identity) -> Result<(), Error> {
+        put(&self.shown.web_transport, Some(identity.certified()?));
         Ok(())
     }
 
@@ -135,12 +147,19 @@ fn get<T: Clone>(place: &RwLock<T>) -> T {
 struct Shown {
     operator: RwLock<Arc<CertifiedKey>>,
     browser: RwLock<Option<Arc<CertifiedKey>>>,
+    web_transport: RwLock<Option<Arc<CertifiedKey>>>,
 }
 
 impl ResolvesServerCert for Shown {
     fn resolve(&self, hello: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
-        let ours = hello.alpn().is_some_and(|mut offered| offered.any(|name| name == PEER || name == API));
-        let browser = if ours { None } else { get(&self.browser) };
+        let offers = |wanted: &dyn Fn(&[u8]) -> bool| hello.alpn().is_some_and(|mut offered| offered.any(wanted));
+        let browser = if offers(&|name| name == PEER || name == API) {
+            None
+        } else if offers(&|name| name == H3) {
+            get(&self.web_transport).or_else(|| get(&self.browser))
+        } else {
+            get(&self.browser)
+        };
         Some(browser.unwrap_or_else(|| get(&self.operator)))
     }
 }

@@ -221,6 +221,10 @@ fn the_chain_is_chosen_by_protocol_and_replaced_while_running() {
     assert_eq!(shown(H2), public.fingerprint());
     assert_eq!(shown(HTTP_1_1), public.fingerprint());
     assert_eq!(shown(API), operator.fingerprint());
+    let short_lived = Operator::new(now());
+    server.replace_web_transport(&short_lived.server()).unwrap();
+    assert_eq!(shown(H3), short_lived.fingerprint());
+    assert_eq!((shown(H2), shown(API)), (public.fingerprint(), operator.fingerprint()), "over WebTransport alone");
     server.replace_browser(None).unwrap();
     assert_eq!(shown(H2), operator.fingerprint());
 

@@ -9,7 +9,6 @@ use quinn::Connection;
 use quinn::crypto::rustls::HandshakeData;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
-use wire::context::VERSION;
 use wire::id::Micros;
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused};
 
@@ -18,6 +17,7 @@ use crate::limits::{self, CONTROL_WRITE, HELLO};
 use crate::parts::Parts;
 use crate::pki::authority::Authority;
 use crate::roster::{self, Roster};
+use crate::serve;
 
 /// Who it is.
 pub(super) enum Peer {
@@ -41,10 +41,6 @@ pub(super) enum NotGreeted {
 pub(super) async fn greet(connection: &Connection, parts: &Arc<Parts>) -> Result<(Control, Peer), NotGreeted> {
     match protocol(connection).as_deref() {
         Some(protocol) if protocol == PEER => {}
-        Some(protocol) if protocol == H3 => {
-            let text = "this version of the relay does not serve browsers yet".to_owned();
-            return Err(NotGreeted::Closed(Reason::NotBuilt, text));
-        }
         _ => return Err(NotGreeted::Closed(Reason::Version, "no common protocol".to_owned())),
     }
     let camera = match certificates(connection) {
@@ -74,9 +70,8 @@ pub(super) async fn greet(connection: &Connection, parts: &Arc<Parts>) -> Result
             return Err(silence.refused().map_or(NotGreeted::Silent, |refused| NotGreeted::Refused(control, refused)));
         }
     };
-    if hello.version != VERSION {
-        let text = format!("this relay speaks version {VERSION} of the format, and the peer version {}", hello.version);
-        return Err(NotGreeted::Refused(control, refused(0, Reason::Version, text)));
+    if let Some(why) = serve::unwelcome(&hello) {
+        return Err(NotGreeted::Refused(control, why));
     }
     let peer = match camera {
         Some(Ok(camera)) => Peer::Agent(camera),
@@ -88,6 +83,11 @@ pub(super) async fn greet(connection: &Connection, parts: &Arc<Parts>) -> Result
         Ok(()) => Ok((control, peer)),
         Err(_) => Err(NotGreeted::Silent),
     }
+}
+
+/// Whether a browser is at the other end, which speaks HTTP/3 first.
+pub(super) fn is_browser(connection: &Connection) -> bool {
+    protocol(connection).as_deref() == Some(H3)
 }
 
 fn protocol(connection: &Connection) -> Option<Vec<u8>> {

@@ -38,7 +38,7 @@ fn code(error: &run::Error) -> Code {
         | run::Error::Roster(roster::Error::Busy(_))
         | run::Error::Accounts(accounts::Error::Busy(_)) => Code::Unavailable,
         run::Error::Name { .. } | run::Error::Address(_) => Code::Usage,
-        run::Error::Authority(_) | run::Error::Tls(_) => Code::Data,
+        run::Error::Authority(_) | run::Error::Browsers(_) | run::Error::Tls(_) => Code::Data,
         run::Error::Roster(_) | run::Error::Accounts(_) | run::Error::Archive(_) | run::Error::Admin(_) => Code::Io,
         run::Error::Ended(_) => Code::Internal,
     }

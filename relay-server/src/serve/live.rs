@@ -10,11 +10,11 @@ use std::future::{pending, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::Poll;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use link::stream;
-use quinn::{Connection, SendStream};
+use quinn::SendStream;
 use tokio::sync::mpsc;
 use tokio::time::{sleep, timeout};
 use wire::id::Digest;
@@ -22,6 +22,7 @@ use wire::message::{Gap, GapCause, Layers, Message, Reason, Refused};
 
 use super::flight::{Flight, Gone, Writing};
 use super::handing::{Handing, Wanted};
+use super::way::Way;
 use crate::control::refused;
 use crate::hub::channel::Closed;
 use crate::hub::{Channel, Item, Next, Viewing};
@@ -34,20 +35,22 @@ const TOLD: usize = 4;
 
 /// A live subscription.
 pub(super) struct Watching {
-    parts: Arc<Parts>,
-    connection: Connection,
+    pub(super) parts: Arc<Parts>,
+    way: Way,
     control: mpsc::Sender<Bytes>,
-    wanted: Wanted,
-    viewing: Viewing,
+    pub(super) wanted: Wanted,
+    pub(super) viewing: Viewing,
     flight: Flight,
     /// The newest frame that was written.
-    last: Option<Place>,
+    pub(super) last: Option<Place>,
     /// The first frame that was missed since.
-    missed: Option<Place>,
+    pub(super) missed: Option<Place>,
     /// Since when no frame could be written whole.
-    stuck: Option<Instant>,
+    pub(super) stuck: Option<Instant>,
+    /// When the viewer last had everything that there was.
+    pub(super) caught_up: Instant,
     told: VecDeque<Digest>,
-    handing: Handing,
+    pub(super) handing: Handing,
     crls: Vec<Bytes>,
 }
 
@@ -68,16 +71,10 @@ impl From<Gone> for End {
 }
 
 impl Watching {
-    pub(super) fn new(
-        parts: &Arc<Parts>,
-        connection: &Connection,
-        control: &mpsc::Sender<Bytes>,
-        channel: &Arc<Channel>,
-        wanted: Wanted,
-    ) -> Self {
+    pub(super) fn new(parts: &Arc<Parts>, way: &Way, control: &mpsc::Sender<Bytes>, channel: &Arc<Channel>, wanted: Wanted) -> Self {
         Self {
             parts: Arc::clone(parts),
-            connection: connection.clone(),
+            way: way.clone(),
             control: control.clone(),
             wanted,
             viewing: channel.view(),
@@ -85,6 +82,7 @@ impl Watching {
             last: None,
             missed: None,
             stuck: None,
+            caught_up: Instant::now(),
             told: VecDeque::with_capacity(TOLD),
             handing: Handing::default(),
             crls: Vec::new(),
@@ -105,7 +103,10 @@ impl Watching {
             match self.viewing.look() {
                 Next::Item(item) if self.wanted.key_frames_only && !item.key => {}
                 Next::Item(item) => self.send(&item).await?,
-                Next::Nothing => self.viewing.news().await.map_err(|closed| self.closed(closed))?,
+                Next::Nothing => {
+                    self.viewing.news().await.map_err(|closed| self.closed(closed))?;
+                    self.caught_up = Instant::now();
+                }
                 Next::Fallen => {
                     let next = self.last.map(|last| Place { sequence: last.sequence.saturating_add(1), ..last });
                     self.catch_up(next).await?;
@@ -121,6 +122,10 @@ impl Watching {
     /// Sends a frame, unless the viewer is too slow for it: when something newer could be sent instead, and the oldest frame on its way
     /// is overdue, or the connection takes no more.
     async fn send(&mut self, item: &Arc<Item>) -> Result<(), End> {
+        if let Way::Row(row) = &self.way {
+            let row = row.clone();
+            return self.hand_over(item, &row).await;
+        }
         self.flight.settle();
         if self.is_overdue() && (item.key || self.viewing.is_behind()) {
             let first = self.flight.cut();
@@ -142,6 +147,7 @@ impl Watching {
         let (stream, waited) = self.open().await?;
         let bytes = item.bytes(labels);
         let head = stream::prefix(&Message::frame_head(self.wanted.subscription, item.place.session), &bytes).map_err(|_| Gone)?;
+        let head = self.behind_streams_head(head);
         let length = bytes.len() as u64;
         let mut writing = Writing::new(stream, item.place, [head, bytes]);
         if waited && self.viewing.is_behind() || !self.write(&mut writing).await? {
@@ -159,10 +165,19 @@ impl Watching {
 
     /// Opens a stream, and says whether the viewer had to allow one more first.
     async fn open(&self) -> Result<(SendStream, bool), End> {
-        let mut opening = pin!(Writing::open(&self.connection));
+        let Way::Streams { connection, .. } = &self.way else { return Err(End::Gone) };
+        let mut opening = pin!(Writing::open(connection));
         match at_once(opening.as_mut()).await {
             Some(stream) => Ok((stream?, false)),
             None => Ok((timeout(STALLED, opening).await.map_err(|_| self.stalled())??, true)),
+        }
+    }
+
+    /// What a stream of this way begins with, and then this.
+    fn behind_streams_head(&self, head: Bytes) -> Bytes {
+        match &self.way {
+            Way::Streams { head: first, .. } if !first.is_empty() => [&first[..], &head].concat().into(),
+            _ => head,
         }
     }
 
@@ -184,7 +199,8 @@ impl Watching {
     /// Whether the oldest frame on its way should have arrived: a lost packet takes one more round trip, an acknowledgement waits a little.
     fn is_overdue(&self) -> bool {
         let age = self.flight.age();
-        age > LAG && age > LAG + 2 * self.connection.rtt()
+        let rtt = || if let Way::Streams { connection, .. } = &self.way { connection.rtt() } else { Duration::ZERO };
+        age > LAG && age > LAG + 2 * rtt()
     }
 
     /// Brings the viewer to the newest group; `first` is the first frame that it does not get.
@@ -199,19 +215,19 @@ impl Watching {
         if stuck.elapsed() > STALLED { Err(self.stalled()) } else { Ok(()) }
     }
 
-    fn stalled(&self) -> End {
+    pub(super) fn stalled(&self) -> End {
         let text = format!("this viewer took no frame for {STALLED:?}");
         End::Refused(refused(self.wanted.subscription, Reason::TooMany, text))
     }
 
-    fn miss(&mut self, place: Option<Place>) {
+    pub(super) fn miss(&mut self, place: Option<Place>) {
         self.missed = match (self.missed, place) {
             (Some(missed), Some(place)) => Some(missed.min(place)),
             (missed, place) => missed.or(place),
         };
     }
 
-    async fn tell_gap(&mut self, first: Place, until: Place) -> Result<(), Gone> {
+    pub(super) async fn tell_gap(&mut self, first: Place, until: Place) -> Result<(), Gone> {
         self.parts.counters.skips.one();
         for (session, first, last) in self.viewing.between(first, until) {
             self.parts.counters.frames_skipped.add((last - first).saturating_add(1));
@@ -225,7 +241,7 @@ impl Watching {
     }
 
     /// Says what a frame under this epoch needs, once.
-    async fn announce(&mut self, epoch: &Epoch) -> Result<(), Gone> {
+    pub(super) async fn announce(&mut self, epoch: &Epoch) -> Result<(), Gone> {
         let digest = epoch.record().digest();
         if self.told.contains(&digest) {
             return Ok(());

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use link::stream;
-use quinn::{Connection, SendStream};
+use quinn::SendStream;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::spawn_blocking;
 use tokio::time::{sleep_until, timeout};
@@ -16,10 +16,12 @@ use wire::verify::Verified;
 
 use super::handing::{Handing, Wanted};
 use super::live::End;
+use super::way::{Row, Way};
 use crate::control::refused;
 use crate::limits::{RANGE_CHUNK, RANGE_PAUSE, RANGE_WRITE};
 use crate::parts::Parts;
 use crate::verify::Epoch;
+use tokio::sync::mpsc;
 
 /// What a recording consists of, in the camera's order.
 #[derive(Debug)]
@@ -101,7 +103,7 @@ impl Permits {
 /// A range being sent.
 pub(super) struct Replay {
     parts: Arc<Parts>,
-    connection: Connection,
+    way: Way,
     camera: Introduced,
     wanted: Wanted,
     handing: Handing,
@@ -109,10 +111,10 @@ pub(super) struct Replay {
 }
 
 impl Replay {
-    pub(super) fn new(parts: &Arc<Parts>, connection: &Connection, camera: Introduced, wanted: Wanted, pace: u16) -> Self {
+    pub(super) fn new(parts: &Arc<Parts>, way: &Way, camera: Introduced, wanted: Wanted, pace: u16) -> Self {
         Self {
             parts: Arc::clone(parts),
-            connection: connection.clone(),
+            way: way.clone(),
             camera,
             wanted,
             handing: Handing::default(),
@@ -134,8 +136,7 @@ impl Replay {
     async fn send(&mut self, asked: Asked) -> Result<(), End> {
         let (history, camera) = (Arc::clone(&self.parts.history), self.camera.id);
         let mut reader = self.read(move || history.range(camera, asked)).await??;
-        let stream = timeout(RANGE_WRITE, self.connection.open_uni()).await.map_err(|_| End::Gone)?.map_err(|_| End::Gone)?;
-        let mut stream = Taken(Some(stream));
+        let mut stream = Taken::open(&self.way).await?;
         self.introduce(&mut stream).await?;
         loop {
             let chunk: Vec<_>;
@@ -217,16 +218,39 @@ impl From<Unreadable> for End {
     }
 }
 
-/// The stream of a range. Unless it was sent to its end, it is taken back.
-struct Taken(Option<SendStream>);
+/// Where a range goes: a stream, which is taken back unless it was sent to its end, or a row, where nothing can be.
+enum Taken {
+    Stream(Option<SendStream>),
+    Row(mpsc::Sender<Row>),
+}
 
 impl Taken {
+    async fn open(way: &Way) -> Result<Self, End> {
+        let (connection, head) = match way {
+            Way::Streams { connection, head } => (connection, head.clone()),
+            Way::Row(row) => return Ok(Self::Row(row.clone())),
+        };
+        let opened = timeout(RANGE_WRITE, async {
+            let mut stream = connection.open_uni().await.ok()?;
+            stream.write_chunk(head).await.ok()?;
+            Some(stream)
+        });
+        Ok(Self::Stream(Some(opened.await.ok().flatten().ok_or(End::Gone)?)))
+    }
+
     async fn say(&mut self, message: &Message) -> Result<(), End> {
         self.write(&[], message.encode()).await
     }
 
     async fn write(&mut self, head: &[u8], body: Bytes) -> Result<(), End> {
-        let Some(stream) = &mut self.0 else { return Ok(()) };
+        let stream = match self {
+            Self::Stream(Some(stream)) => stream,
+            Self::Stream(None) => return Ok(()),
+            Self::Row(row) => {
+                let said = timeout(RANGE_WRITE, row.send(Row { head: Bytes::copy_from_slice(head), body })).await;
+                return if matches!(said, Ok(Ok(()))) { Ok(()) } else { Err(End::Gone) };
+            }
+        };
         stream::write_within(stream, head, body, RANGE_WRITE).await.map_err(|error| match error {
             // The viewer wants no more of it.
             stream::WriteError::Broken(quinn::WriteError::Stopped(_)) => End::Done,
@@ -235,7 +259,9 @@ impl Taken {
     }
 
     fn finish(mut self) {
-        if let Some(mut stream) = self.0.take() {
+        if let Self::Stream(stream) = &mut self
+            && let Some(mut stream) = stream.take()
+        {
             // It was stopped or its connection lost: nobody waits for the end.
             let _ = stream.finish();
         }
@@ -244,7 +270,7 @@ impl Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        if let Some(stream) = &mut self.0 {
+        if let Self::Stream(Some(stream)) = self {
             // Closed already: nothing to take back.
             let _ = stream.reset(1u32.into());
         }

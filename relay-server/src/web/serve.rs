@@ -15,6 +15,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use link::shutdown::Shutdown;
 use link::tls;
 use rustls::ServerConfig;
+use socket2::SockRef;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -23,7 +24,8 @@ use tokio_rustls::server::TlsStream;
 use tower::ServiceExt as _;
 
 use super::who::Shown;
-use crate::gate::{Gate, Pass, Rate};
+use crate::gate::{Gate, Rate};
+use crate::web::socket::Seat;
 
 /// Bytes of a request's head over HTTP/2.
 const MAX_HEAD: u32 = 16 << 10;
@@ -31,6 +33,8 @@ const MAX_HEAD: u32 = 16 << 10;
 const MAX_BUFFER: usize = 16 << 10;
 /// Requests at one time on one HTTP/2 connection.
 const MAX_STREAMS: u32 = 16;
+/// Bytes that wait in the kernel for their turn on one connection: one packet's worth of a frame is enough to keep the line busy.
+const UNSENT: u32 = 64 << 10;
 /// How long accepting rests when the system has no more file descriptors.
 const REST: Duration = Duration::from_millis(100);
 
@@ -102,7 +106,8 @@ pub async fn serve(listener: TcpListener, tls: Arc<ServerConfig>, app: Router, d
                 continue;
             }
         };
-        let one = Connection { peer, app: app.clone(), patience: doors.patience, stop: stop.clone(), _pass: pass };
+        let seat = Seat::new(pass);
+        let one = Connection { peer, app: app.clone(), patience: doors.patience, stop: stop.clone(), seat };
         connections.spawn(one.run(stream, acceptor.clone()));
     }
     // New ones wait in vain from here on; what is being answered may end.
@@ -119,7 +124,8 @@ struct Connection {
     app: Router,
     patience: Patience,
     stop: Shutdown,
-    _pass: Pass,
+    /// Its place at the gate, which a WebSocket keeps beyond the last request.
+    seat: Seat,
 }
 
 impl Connection {
@@ -128,6 +134,8 @@ impl Connection {
         let served = async {
             // Small answers should not wait for company; where that cannot be had, they do.
             let _ = stream.set_nodelay(true);
+            // What waits in the kernel cannot be taken back when something newer is there.
+            let _ = SockRef::from(&stream).set_tcp_notsent_lowat(UNSENT);
             match timeout(self.patience.handshake, acceptor.accept(stream)).await {
                 Ok(Ok(stream)) => self.answer(stream).await,
                 Ok(Err(error)) => tracing::debug!(%peer, %error, "no handshake"),
@@ -159,6 +167,7 @@ impl Connection {
         let service = service_fn(|mut request: Request<Incoming>| {
             request.extensions_mut().insert(ConnectInfo(self.peer));
             request.extensions_mut().insert(shown.clone());
+            request.extensions_mut().insert(self.seat.clone());
             self.app.clone().oneshot(request)
         });
         let ended = if agreed.as_deref() == Some(tls::H2) {
@@ -169,7 +178,7 @@ impl Connection {
         } else {
             let mut builder = http1::Builder::new();
             builder.timer(TokioTimer::new()).header_read_timeout(self.patience.head).max_buf_size(MAX_BUFFER);
-            drive!(builder.serve_connection(io, service))
+            drive!(builder.serve_connection(io, service).with_upgrades())
         };
         if let Err(error) = ended {
             tracing::debug!(peer = %self.peer, %error, "the connection broke");

@@ -33,7 +33,7 @@ impl From {
     }
 
     /// The peer, or, if that is a proxy of ours, the last address in `X-Forwarded-For` that is none.
-    fn of(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> Self {
+    pub(super) fn of(peer: IpAddr, headers: &HeaderMap, proxies: &[IpAddr]) -> Self {
         let ours = |address: IpAddr| proxies.iter().any(|proxy| proxy.to_canonical() == address.to_canonical());
         if !ours(peer) {
             return Self(peer.to_canonical());

@@ -1,0 +1,4 @@
+/** Bytes of hexadecimal digits. @param {string} text */
+export function bytes(text) {
+  return Uint8Array.from(text.match(/../g) ?? [], (pair) => parseInt(pair, 16));
+}
