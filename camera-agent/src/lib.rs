@@ -5,7 +5,7 @@
 //! ([`encode::Encoded`]) is the only thing that is sealed, and only what is sealed ([`sealing::Sealed`]) is signed and published.
 //!
 //! [`pipeline`] alone knows that order. Around it stand what an agent remembers ([`enroll`], [`session`], [`viewers`]), what it is told
-//! ([`config`]), and what people do with it ([`agent`], [`snapshot`], [`check`], [`command`]).
+//! ([`config`]), and what people do with it ([`agent`], [`snapshot`], [`check`], [`evaluate`], [`command`]).
 
 pub mod picture;
 
@@ -34,6 +34,7 @@ pub mod config;
 
 pub mod agent;
 pub mod check;
+pub mod evaluate;
 pub mod snapshot;
 
 pub mod command;

@@ -1,19 +1,40 @@
 //! Faces over time: which one is which, where it was and where it is heading.
 //!
-//! Detections come every few pictures. A [`Tracker`] sees them one after the other and says for any instant since the last but one what
-//! must be covered.
+//! Detections come every few pictures, and not each can see every face. A [`Tracker`] sees them one after the other, and says for any
+//! instant since the last few what must be covered.
 
+mod alone;
+mod motion;
+
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use crate::detect::Found;
 use crate::picture::Area;
+
+pub use alone::Alone;
+use motion::{Motion, size};
 
 /// Carries faces from one detection to the next.
 pub trait Tracker: Send {
-    /// A detection has spoken: these faces, and no others that it knows of, were there at that instant. Instants rise.
-    fn see(&mut self, at: Instant, faces: &[Area]);
+    /// A detection has spoken. Instants rise.
+    fn see(&mut self, sight: &Sight<'_>);
 
-    /// What must be covered in a picture of that instant, which is not before the last detection but one.
+    /// What must be covered in a picture of that instant.
     fn cover(&self, at: Instant) -> Vec<Cover>;
+}
+
+/// What a detection saw.
+#[derive(Debug, Clone, Copy)]
+pub struct Sight<'a> {
+    /// In a picture of that instant.
+    pub at: Instant,
+    /// These, some of which may be none.
+    pub faces: &'a [Found],
+    /// About faces with a shorter longer side it says nothing, in pixels.
+    pub smallest: f32,
+    /// From that score on something is a face; below it, it is one only where a face was expected.
+    pub sure: f32,
 }
 
 /// Something to cover.
@@ -28,126 +49,195 @@ pub struct Cover {
 /// Two boxes with less in common than this are hardly the same face; then only their distance counts.
 const ENOUGH_IN_COMMON: f32 = 0.1;
 
-/// A face that moved further than this many of its own sizes since the last detection is taken for another.
+/// A face that is this many of its own sizes away from where it was expected is taken for another.
 const NEAR: f32 = 0.8;
+
+/// Something that is hardly a face must be where one was expected at least as exactly as this.
+const FAINT_IN_COMMON: f32 = 0.3;
 
 /// How fast a face may move that was seen once, in its own sizes per second.
 const UNKNOWN_SPEED: f32 = 1.5;
 
-/// How much faster or slower a lost face may become than it was last, in its own sizes per second.
+/// How much faster or slower a face may be than it seemed, in its own sizes per second, where nobody looks.
 const DRIFT: f32 = 0.5;
+
+/// How much lower than a detected box a face reaches, in heights: detectors end it above the chin where the mouth is open or the head turned.
+const CHIN: f32 = 0.12;
+
+/// What was seen once, with a score below this, may be none: it is given up as soon as [`DOUBTS`] detections that should have seen it did not.
+const DOUBTFUL: f32 = 0.5;
+
+/// After how many detections without it a doubtful face is given up.
+const DOUBTS: u32 = 2;
+
+/// How many sightings of a face are kept.
+const SIGHTINGS: usize = 64;
 
 /// Straight lines: a face goes on as it went. Faces are told apart by how much their boxes have in common.
 #[derive(Debug)]
 pub struct Straight {
     margin: f32,
     hold: Duration,
+    memory: Duration,
     tracks: Vec<Track>,
     next: u64,
-    previous: Option<Instant>,
 }
 
 #[derive(Debug)]
 struct Track {
     number: u64,
+    /// When and where it was seen, at least once.
+    sightings: VecDeque<(Instant, Area)>,
     last: (Instant, Area),
-    before: Option<(Instant, Area)>,
-    /// Pixels per second.
-    velocity: (f32, f32),
+    motion: Motion,
+    /// How it moved when it came: from its first two sightings.
+    came: Option<(f32, f32)>,
+    /// The best score.
+    score: f32,
+    /// How many detections in a row did not see it that should have.
+    missed: u32,
 }
 
 impl Track {
-    /// Where it should be then.
-    fn expected(&self, at: Instant) -> Area {
-        let seconds = seconds(self.last.0, at);
-        self.last.1.shifted(self.velocity.0 * seconds, self.velocity.1 * seconds)
+    fn new(number: u64, at: Instant, found: Found) -> Self {
+        let Found { area, score } = found;
+        let sightings = VecDeque::from([(at, area)]);
+        Self { number, sightings, last: (at, area), motion: Motion::new(area), came: None, score, missed: 0 }
     }
 
-    fn sighted(&mut self, at: Instant, area: Area) {
+    /// Where it should be then.
+    fn expected(&self, at: Instant) -> Area {
+        self.motion.expected(seconds(self.last.0, at))
+    }
+
+    fn sighted(&mut self, at: Instant, found: Found) {
         let since = seconds(self.last.0, at);
-        if since > 0.0 {
-            let ((x, y), (old_x, old_y)) = (area.centre(), self.last.1.centre());
-            let newest = ((x - old_x) / since, (y - old_y) / since);
-            // Boxes jitter; the mean of the last two speeds does less.
-            self.velocity = match self.before {
-                Some(_) => ((self.velocity.0 + newest.0) / 2.0, (self.velocity.1 + newest.1) / 2.0),
-                None => newest,
-            };
+        if self.came.is_none() && since > 0.0 {
+            let ((x, y), (old_x, old_y)) = (found.area.centre(), self.last.1.centre());
+            self.came = Some(((x - old_x) / since, (y - old_y) / since));
         }
-        self.before = Some(self.last);
-        self.last = (at, area);
+        self.motion = self.motion.seen(found.area, since);
+        self.last = (at, found.area);
+        self.score = self.score.max(found.score);
+        self.missed = 0;
+        self.sightings.push_back(self.last);
+        if self.sightings.len() > SIGHTINGS {
+            self.sightings.pop_front();
+        }
+    }
+
+    /// Whether it was hardly seen, and not again where it should have been.
+    const fn given_up(&self) -> bool {
+        self.came.is_none() && self.score < DOUBTFUL && self.missed >= DOUBTS
     }
 }
 
 impl Straight {
-    /// Boxes grow by that factor, and lost faces stay for that long.
+    /// Boxes grow by that factor, lost faces stay for that long, and pictures wait for at most `memory`.
     #[must_use]
-    pub fn new(margin: f32, hold: Duration) -> Self {
-        Self { margin: margin.max(1.0), hold, tracks: Vec::new(), next: 1, previous: None }
+    pub fn new(margin: f32, hold: Duration, memory: Duration) -> Self {
+        Self { margin: margin.max(1.0), hold, memory, tracks: Vec::new(), next: 1 }
     }
 
-    fn grown(&self, area: Area, sizes: f32) -> Area {
-        let share = (self.margin - 1.0) / 2.0 + sizes;
-        area.grown(area.w * share, area.h * share)
-    }
-}
-
-impl Tracker for Straight {
-    fn see(&mut self, at: Instant, faces: &[Area]) {
-        // Pictures before the last detection have all been planned: who was given up before it is not needed any more.
-        if let Some(previous) = self.previous {
-            self.tracks.retain(|track| previous.saturating_duration_since(track.last.0) <= self.hold);
-        }
-        self.previous = Some(at);
-        // The best matching pairs first.
+    /// Which track each found face belongs to, the best matching pairs first.
+    fn assigned(&self, sight: &Sight<'_>) -> Vec<Option<usize>> {
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
         for (index, track) in self.tracks.iter().enumerate() {
-            let expected = track.expected(at);
-            for (face, area) in faces.iter().enumerate() {
-                let match_quality = alike(expected, *area).max(alike(track.last.1, *area));
-                if match_quality > 0.0 {
-                    pairs.push((match_quality, index, face));
+            let expected = track.expected(sight.at);
+            for (face, found) in sight.faces.iter().enumerate() {
+                let quality = if found.score >= sight.sure {
+                    alike(expected, found.area).max(alike(track.last.1, found.area))
+                } else {
+                    Some(expected.overlap(found.area)).filter(|common| *common >= FAINT_IN_COMMON).unwrap_or(0.0)
+                };
+                if quality > 0.0 {
+                    pairs.push((quality, index, face));
                 }
             }
         }
         pairs.sort_by(|a, b| b.0.total_cmp(&a.0));
-        let mut new: Vec<Option<Area>> = faces.iter().copied().map(Some).collect();
+        let mut taken = vec![false; self.tracks.len()];
+        let mut assigned = vec![None; sight.faces.len()];
         for (_, index, face) in pairs {
-            let Some(track) = self.tracks.get_mut(index).filter(|track| track.last.0 < at) else { continue };
-            if let Some(area) = new.get_mut(face).and_then(Option::take) {
-                track.sighted(at, area);
+            if let (Some(taken @ false), Some(slot @ None)) = (taken.get_mut(index), assigned.get_mut(face)) {
+                (*taken, *slot) = (true, Some(index));
             }
         }
-        for area in new.into_iter().flatten() {
-            self.tracks.push(Track { number: self.next, last: (at, area), before: None, velocity: (0.0, 0.0) });
-            self.next += 1;
+        assigned
+    }
+}
+
+impl Tracker for Straight {
+    fn see(&mut self, sight: &Sight<'_>) {
+        let at = sight.at;
+        // Pictures from before may still wait, but none for longer than the memory.
+        let reach = self.hold + self.memory;
+        self.tracks.retain(|track| at.saturating_duration_since(track.last.0) <= reach && !track.given_up());
+        let assigned = self.assigned(sight);
+        let mut unseen = vec![true; self.tracks.len()];
+        for (found, index) in sight.faces.iter().zip(assigned) {
+            match index {
+                Some(index) => {
+                    if let (Some(track), Some(unseen)) = (self.tracks.get_mut(index), unseen.get_mut(index)) {
+                        track.sighted(at, *found);
+                        *unseen = false;
+                    }
+                }
+                None if found.score >= sight.sure => {
+                    self.tracks.push(Track::new(self.next, at, *found));
+                    self.next += 1;
+                }
+                None => {}
+            }
+        }
+        for (track, unseen) in self.tracks.iter_mut().zip(unseen) {
+            if unseen && size(track.last.1) >= sight.smallest {
+                track.missed += 1;
+            }
         }
     }
 
     fn cover(&self, at: Instant) -> Vec<Cover> {
         let mut covers = Vec::new();
         for track in &self.tracks {
-            let mut cover = |area| covers.push(Cover { track: track.number, area });
-            let (last, area) = track.last;
-            if last >= at {
-                match track.before {
-                    // Seen before and after: wherever it was in between, on its way from one to the other.
-                    Some((_, before)) => cover(self.grown(area, 0.0).around(self.grown(before, 0.0))),
-                    // Not seen before: it may have come from anywhere near.
-                    None => cover(self.grown(area, UNKNOWN_SPEED * seconds(at, last))),
+            let number = track.number;
+            let mut cover = |area: Area, sizes: f32| covers.push(Cover { track: number, area: grown(area, self.margin, sizes) });
+            let after = track.sightings.iter().position(|(seen, _)| *seen >= at);
+            let sighting = |index: usize| track.sightings.get(index).map(|(_, area)| *area);
+            match after {
+                Some(0) => {
+                    // Not seen before: it may have come from anywhere near, or the way it went on.
+                    let Some(&(first, area)) = track.sightings.front() else { continue };
+                    let since = seconds(at, first);
+                    match track.came {
+                        None => cover(area, UNKNOWN_SPEED * since),
+                        Some((across, down)) => cover(area.around(area.shifted(-across * since, -down * since)), DRIFT * since),
+                    }
                 }
-                continue;
+                // Seen before and after: wherever it was in between, on its way from one to the other.
+                Some(index) => {
+                    if let (Some(before), Some(after)) = (sighting(index - 1), sighting(index)) {
+                        cover(before.around(after), 0.0);
+                    }
+                }
+                None if at.saturating_duration_since(track.last.0) > self.hold => {}
+                None => {
+                    let since = seconds(track.last.0, at);
+                    let unsure = if track.came.is_some() { DRIFT } else { UNKNOWN_SPEED } * since;
+                    cover(track.last.1, 0.0);
+                    cover(track.expected(at), unsure.min(1.0));
+                }
             }
-            if at.saturating_duration_since(last) > self.hold {
-                continue;
-            }
-            let since = seconds(last, at);
-            let unsure = (if track.before.is_some() { DRIFT } else { UNKNOWN_SPEED }) * since;
-            cover(self.grown(area, 0.0));
-            cover(self.grown(track.expected(at), unsure.min(1.0)));
         }
         covers
     }
+}
+
+/// A box with its margin, and so many sizes more on each side.
+fn grown(area: Area, margin: f32, sizes: f32) -> Area {
+    let share = (margin - 1.0) / 2.0 + sizes;
+    let grown = area.grown(area.w * share, area.h * share);
+    Area { h: grown.h + area.h * CHIN, ..grown }
 }
 
 /// How likely two boxes are the same face: 0 for not at all.
@@ -183,6 +273,13 @@ mod tests {
         Area { x, y: 100.0, w: 40.0, h: 50.0 }
     }
 
+    impl Straight {
+        fn saw(&mut self, at: Instant, faces: &[Area]) {
+            let faces: Vec<_> = faces.iter().map(|area| Found { area: *area, score: 0.9 }).collect();
+            self.see(&Sight { at, faces: &faces, smallest: 0.0, sure: 0.3 });
+        }
+    }
+
     fn within(inner: Area, covers: &[Cover]) -> bool {
         covers.iter().any(|Cover { area, .. }| {
             area.x <= inner.x && area.y <= inner.y && area.x + area.w >= inner.x + inner.w && area.y + area.h >= inner.y + inner.h
@@ -192,10 +289,10 @@ mod tests {
     #[test]
     fn a_face_keeps_its_number_while_it_moves_and_two_are_told_apart() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD);
+        let mut tracker = Straight::new(1.3, HOLD, ms(250));
         for step in 0..20 {
             let way = step as f32 * 12.0;
-            tracker.see(start + ms(step * 100), &[face(300.0 - way), face(20.0 + way)]);
+            tracker.saw(start + ms(step * 100), &[face(300.0 - way), face(20.0 + way)]);
         }
         let covers = tracker.cover(start + ms(1900));
         assert_eq!(covers.iter().map(|cover| cover.track).collect::<Vec<_>>(), [1, 2]);
@@ -205,9 +302,9 @@ mod tests {
     #[test]
     fn between_two_sightings_the_whole_way_is_covered() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD);
-        tracker.see(start, &[face(100.0)]);
-        tracker.see(start + ms(200), &[face(128.0)]);
+        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        tracker.saw(start, &[face(100.0)]);
+        tracker.saw(start + ms(200), &[face(128.0)]);
         for step in 0..=10 {
             let covers = tracker.cover(start + ms(step * 20));
             for x in [100.0, 114.0, 128.0] {
@@ -219,9 +316,9 @@ mod tests {
     #[test]
     fn one_that_appears_is_covered_in_the_pictures_before() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD);
-        tracker.see(start, &[]);
-        tracker.see(start + ms(200), &[face(100.0)]);
+        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        tracker.saw(start, &[]);
+        tracker.saw(start + ms(200), &[face(100.0)]);
         let earlier = tracker.cover(start + ms(10))[0].area;
         let later = tracker.cover(start + ms(200))[0].area;
         assert!(within(face(100.0 - 8.0), &tracker.cover(start + ms(10))), "it may have come from the left");
@@ -231,40 +328,40 @@ mod tests {
     #[test]
     fn one_that_is_lost_stays_covered_where_it_was_and_where_it_was_heading() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD);
+        let mut tracker = Straight::new(1.3, HOLD, ms(250));
         for step in 0..5 {
-            tracker.see(start + ms(step * 100), &[face(step as f32 * 20.0)]);
+            tracker.saw(start + ms(step * 100), &[face(step as f32 * 20.0)]);
         }
         // Lost at 400 ms, at 80, heading right at 200 pixels a second.
         for since in [100, 500, 1000, 1500] {
             let at = start + ms(400 + since);
-            tracker.see(at, &[]);
+            tracker.saw(at, &[]);
             let covers = tracker.cover(at);
             assert!(within(face(80.0), &covers), "where it was, after {since} ms");
             assert!(within(face(80.0 + since as f32 * 0.2), &covers), "where it was heading, after {since} ms");
         }
         assert_eq!(tracker.cover(start + ms(400 + 1501)), []);
-        tracker.see(start + ms(2500), &[]);
-        tracker.see(start + ms(2600), &[]);
+        tracker.saw(start + ms(2500), &[]);
+        tracker.saw(start + ms(2600), &[]);
         assert!(tracker.tracks.is_empty(), "and is forgotten");
     }
 
     #[test]
     fn one_that_is_found_again_is_the_same() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD);
-        tracker.see(start, &[face(100.0)]);
-        tracker.see(start + ms(100), &[]);
-        tracker.see(start + ms(200), &[face(104.0)]);
+        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        tracker.saw(start, &[face(100.0)]);
+        tracker.saw(start + ms(100), &[]);
+        tracker.saw(start + ms(200), &[face(104.0)]);
         assert_eq!(tracker.cover(start + ms(200)).len(), 1);
     }
 
     #[test]
     fn another_size_or_place_is_another_face() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD);
-        tracker.see(start, &[face(100.0)]);
-        tracker.see(start + ms(100), &[face(300.0)]);
+        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        tracker.saw(start, &[face(100.0)]);
+        tracker.saw(start + ms(100), &[face(300.0)]);
         let tracks: Vec<_> = tracker.tracks.iter().map(|track| track.number).collect();
         assert_eq!(tracks, [1, 2]);
         assert!(within(face(100.0), &tracker.cover(start + ms(100))), "and the first stays covered");
