@@ -278,7 +278,8 @@ fn figures(stages: &Stages, bytes: &Bytes, size: Size) -> Vec<Figure> {
         stages.copy.figure("small copy for the detector"),
         stages.detect.figure("one thorough detection"),
         stages.quick.figure("one quick detection"),
-        Figure::new("detect, for each picture", stages.amortised(), "ms").note("of ten pictures, one thoroughly and two quickly".to_owned()),
+        Figure::new("detect, for each picture", stages.amortised(), "ms")
+            .note("of ten pictures, one thoroughly and two quickly".to_owned()),
         Figure::new("plan the masks, mean", stages.plan.cpu.mean(), "ms"),
         stages.mask.figure("mask"),
         stages.encode.figure("encode both layers (H.264)"),

@@ -13,7 +13,7 @@ use crate::mask::{self, Faces, Fixed, MAX_SHAPES, NotAPolygon, Polygon, Shape};
 use crate::picture::Area;
 
 /// What scores at least this share of the threshold is a face where one was expected.
-const FAINT: f32 = 0.4;
+const FAINT: f32 = 0.3;
 
 /// How faces are found, and how their masks behave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

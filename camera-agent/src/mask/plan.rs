@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use wire::frame::DetectorState;
-use wire::label::{Label, Labels};
+use wire::label::Labels;
 use wire::region::Region;
 
 use super::faces::{FaceMasks, Vouch};

@@ -64,11 +64,20 @@ const DRIFT: f32 = 0.5;
 /// How much lower than a detected box a face reaches, in heights: detectors end it above the chin where the mouth is open or the head turned.
 const CHIN: f32 = 0.12;
 
-/// What was seen once, with a score below this, may be none: it is given up as soon as [`DOUBTS`] detections that should have seen it did not.
+/// What never scored more than this may be no face: it is given up as soon as [`DOUBTS`] detections in a row that should have seen it did not.
 const DOUBTFUL: f32 = 0.5;
 
 /// After how many detections without it a doubtful face is given up.
 const DOUBTS: u32 = 2;
+
+/// How far a face strays from the straight way between two sightings, in its own sizes.
+const STRAY: f32 = 0.03;
+
+/// How much larger the mask of a lost face becomes at most, on each side, in its own sizes.
+const UNSURE: f32 = 0.25;
+
+/// Sightings that lie no further apart than this show a face at the same distance.
+const MOMENT: Duration = Duration::from_millis(350);
 
 /// How many sightings of a face are kept.
 const SIGHTINGS: usize = 64;
@@ -90,8 +99,6 @@ struct Track {
     sightings: VecDeque<(Instant, Area)>,
     last: (Instant, Area),
     motion: Motion,
-    /// How it moved when it came: from its first two sightings.
-    came: Option<(f32, f32)>,
     /// The best score.
     score: f32,
     /// How many detections in a row did not see it that should have.
@@ -102,7 +109,7 @@ impl Track {
     fn new(number: u64, at: Instant, found: Found) -> Self {
         let Found { area, score } = found;
         let sightings = VecDeque::from([(at, area)]);
-        Self { number, sightings, last: (at, area), motion: Motion::new(area), came: None, score, missed: 0 }
+        Self { number, sightings, last: (at, area), motion: Motion::new(area), score, missed: 0 }
     }
 
     /// Where it should be then.
@@ -112,10 +119,6 @@ impl Track {
 
     fn sighted(&mut self, at: Instant, found: Found) {
         let since = seconds(self.last.0, at);
-        if self.came.is_none() && since > 0.0 {
-            let ((x, y), (old_x, old_y)) = (found.area.centre(), self.last.1.centre());
-            self.came = Some(((x - old_x) / since, (y - old_y) / since));
-        }
         self.motion = self.motion.seen(found.area, since);
         self.last = (at, found.area);
         self.score = self.score.max(found.score);
@@ -126,9 +129,31 @@ impl Track {
         }
     }
 
-    /// Whether it was hardly seen, and not again where it should have been.
+    /// Its sightings next to that instant: the last one before it, and the first one at or after it.
+    fn around(&self, at: Instant) -> (Option<(Instant, Area)>, Option<(Instant, Area)>) {
+        let after = self.sightings.partition_point(|(seen, _)| *seen < at);
+        (after.checked_sub(1).and_then(|before| self.sightings.get(before)).copied(), self.sightings.get(after).copied())
+    }
+
+    /// How it moved when it came, in pixels per second; `None` where it was seen once.
+    fn came(&self) -> Option<(f32, f32)> {
+        let (first, area) = *self.sightings.front()?;
+        let (then, later) = *self.sightings.iter().rfind(|(seen, _)| *seen > first && seen.saturating_duration_since(first) <= MOMENT)?;
+        let (since, (x, y), (later_x, later_y)) = (seconds(first, then), area.centre(), later.centre());
+        Some(((later_x - x) / since, (later_y - y) / since))
+    }
+
+    /// The box as large as the largest of that moment: boxes tremble, and are too small where a part of the face is hidden.
+    fn sized(&self, area: Area, at: Instant) -> Area {
+        let near = |seen: Instant| seen.max(at) - seen.min(at) <= MOMENT;
+        let of_the_moment = self.sightings.iter().filter(|(seen, _)| near(*seen));
+        let (w, h) = of_the_moment.fold((area.w, area.h), |(w, h), (_, other)| (w.max(other.w), h.max(other.h)));
+        area.grown((w - area.w) / 2.0, (h - area.h) / 2.0)
+    }
+
+    /// Whether it was never seen well, and not at all lately where it should have been.
     const fn given_up(&self) -> bool {
-        self.came.is_none() && self.score < DOUBTFUL && self.missed >= DOUBTS
+        self.score < DOUBTFUL && self.missed >= DOUBTS
     }
 }
 
@@ -200,37 +225,42 @@ impl Tracker for Straight {
     fn cover(&self, at: Instant) -> Vec<Cover> {
         let mut covers = Vec::new();
         for track in &self.tracks {
-            let number = track.number;
-            let mut cover = |area: Area, sizes: f32| covers.push(Cover { track: number, area: grown(area, self.margin, sizes) });
-            let after = track.sightings.iter().position(|(seen, _)| *seen >= at);
-            let sighting = |index: usize| track.sightings.get(index).map(|(_, area)| *area);
-            match after {
-                Some(0) => {
-                    // Not seen before: it may have come from anywhere near, or the way it went on.
-                    let Some(&(first, area)) = track.sightings.front() else { continue };
+            let (number, margin) = (track.number, self.margin);
+            let mut cover = |area: Area, sizes: f32| covers.push(Cover { track: number, area: grown(area, margin, sizes) });
+            match track.around(at) {
+                // Seen before and after: on its way from one to the other.
+                (Some(before), Some(after)) => {
+                    let share = seconds(before.0, at) / seconds(before.0, after.0).max(f32::EPSILON);
+                    cover(track.sized(between(before.1, after.1, share), at), STRAY);
+                }
+                // Not seen before: it came the way that it went on, or from anywhere near.
+                (None, Some((first, area))) => {
                     let since = seconds(at, first);
-                    match track.came {
-                        None => cover(area, UNKNOWN_SPEED * since),
-                        Some((across, down)) => cover(area.around(area.shifted(-across * since, -down * since)), DRIFT * since),
+                    match track.came() {
+                        None => cover(track.sized(area, first), UNKNOWN_SPEED * since),
+                        Some((across, down)) => {
+                            let came = area.shifted(-across * since, -down * since);
+                            cover(track.sized(area, first).around(track.sized(came, first)), DRIFT * since);
+                        }
                     }
                 }
-                // Seen before and after: wherever it was in between, on its way from one to the other.
-                Some(index) => {
-                    if let (Some(before), Some(after)) = (sighting(index - 1), sighting(index)) {
-                        cover(before.around(after), 0.0);
-                    }
+                (Some((last, area)), None) if at.saturating_duration_since(last) <= self.hold => {
+                    let since = seconds(last, at);
+                    let unsure = if track.sightings.len() > 1 { DRIFT } else { UNKNOWN_SPEED } * since;
+                    cover(track.sized(area, last), 0.0);
+                    cover(track.sized(track.expected(at), last), unsure.min(UNSURE));
                 }
-                None if at.saturating_duration_since(track.last.0) > self.hold => {}
-                None => {
-                    let since = seconds(track.last.0, at);
-                    let unsure = if track.came.is_some() { DRIFT } else { UNKNOWN_SPEED } * since;
-                    cover(track.last.1, 0.0);
-                    cover(track.expected(at), unsure.min(1.0));
-                }
+                _ => {}
             }
         }
         covers
     }
+}
+
+/// Between two boxes, at that share of the way.
+fn between(from: Area, to: Area, share: f32) -> Area {
+    let mix = |from: f32, to: f32| from + (to - from) * share;
+    Area { x: mix(from.x, to.x), y: mix(from.y, to.y), w: mix(from.w, to.w), h: mix(from.h, to.h) }
 }
 
 /// A box with its margin, and so many sizes more on each side.
@@ -300,16 +330,15 @@ mod tests {
     }
 
     #[test]
-    fn between_two_sightings_the_whole_way_is_covered() {
+    fn between_two_sightings_it_is_covered_on_its_way() {
         let start = Instant::now();
         let mut tracker = Straight::new(1.3, HOLD, ms(250));
         tracker.saw(start, &[face(100.0)]);
         tracker.saw(start + ms(200), &[face(128.0)]);
         for step in 0..=10 {
             let covers = tracker.cover(start + ms(step * 20));
-            for x in [100.0, 114.0, 128.0] {
-                assert!(within(face(x).grown(6.0, 7.5), &covers), "at {step}: {covers:?}");
-            }
+            let x = 100.0 + 2.8 * step as f32;
+            assert!(within(face(x).grown(6.0, 7.5), &covers), "at {step}: {covers:?}");
         }
     }
 
@@ -365,5 +394,41 @@ mod tests {
         let tracks: Vec<_> = tracker.tracks.iter().map(|track| track.number).collect();
         assert_eq!(tracks, [1, 2]);
         assert!(within(face(100.0), &tracker.cover(start + ms(100))), "and the first stays covered");
+    }
+
+    #[test]
+    fn a_detection_that_cannot_see_a_face_does_not_speak_against_it() {
+        for (smallest, kept) in [(100.0, true), (20.0, false)] {
+            let start = Instant::now();
+            let mut tracker = Straight::new(1.3, HOLD, ms(250));
+            let doubtful = [Found { area: face(100.0), score: 0.35 }];
+            tracker.see(&Sight { at: start, faces: &doubtful, smallest: 0.0, sure: 0.3 });
+            for step in 1..4 {
+                tracker.see(&Sight { at: start + ms(100 * step), faces: &[], smallest, sure: 0.3 });
+            }
+            assert_eq!(within(face(100.0), &tracker.cover(start + ms(300))), kept, "that finds faces of {smallest} pixels");
+        }
+    }
+
+    #[test]
+    fn what_is_hardly_a_face_counts_only_where_one_is_expected() {
+        let start = Instant::now();
+        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let faint = [Found { area: face(104.0), score: 0.15 }, Found { area: face(400.0), score: 0.15 }];
+        tracker.saw(start, &[face(100.0)]);
+        tracker.see(&Sight { at: start + ms(100), faces: &faint, smallest: 0.0, sure: 0.3 });
+        assert_eq!(tracker.tracks.len(), 1);
+        assert_eq!(tracker.tracks[0].sightings.len(), 2);
+    }
+
+    #[test]
+    fn one_that_comes_into_view_is_covered_where_it_came_from() {
+        let start = Instant::now();
+        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        tracker.saw(start, &[]);
+        for step in 1..3 {
+            tracker.saw(start + ms(step * 100), &[face(500.0 - step as f32 * 40.0)]);
+        }
+        assert!(within(face(492.0), &tracker.cover(start + ms(20))), "at 400 pixels a second");
     }
 }

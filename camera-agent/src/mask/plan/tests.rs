@@ -3,11 +3,13 @@
 use std::time::Duration;
 
 use proptest::prelude::*;
+use wire::label::Label;
 
 use super::*;
 use crate::detect::{Found, Look};
 use crate::mask::faces::short;
 use crate::mask::{Faces, Fixed, Polygon, Shape};
+use crate::picture::Area;
 
 mod change;
 mod zones;
@@ -121,6 +123,42 @@ fn a_picture_waits_for_a_detection_at_or_after_it() {
     assert_eq!(rig.planner.waiting(), 2);
     rig.detect(5, &[]);
     assert_eq!(numbers(&rig.due(ms(200))), [3, 4]);
+}
+
+/// A picture lingers for later detections although one has spoken about it: what appears is masked before it was found.
+#[test]
+fn what_is_found_within_the_look_ahead_is_masked_in_the_pictures_before() {
+    for (linger, masked) in [(ms(250), true), (ms(0), false)] {
+        let mut rig = Rig { start: Instant::now(), planner: Planner::new(Config::default()) };
+        if linger.is_zero() {
+            rig = Rig::new(Config::default());
+        }
+        rig.push(0..=4);
+        rig.detect(0, &[]);
+        rig.detect(2, &[]);
+        let early = rig.due(ms(120));
+        assert_eq!(early.is_empty(), masked);
+        rig.detect(4, &[face(100.0, 100.0)]);
+        let due: Vec<_> = early.into_iter().chain(rig.due(ms(40 * 4 + 250))).collect();
+        assert_eq!(numbers(&due), [0, 1, 2, 3, 4]);
+        assert_eq!(hides(&due[1].plan, Label::FACE, face(100.0, 100.0)), masked);
+        assert!(hides(&due[3].plan, Label::FACE, face(100.0, 100.0)) && due.iter().all(|release| !release.plan.fail_closed()));
+    }
+}
+
+/// Small faces escape quick looks: they alone vouch for nothing.
+#[test]
+fn quick_looks_alone_vouch_for_nothing() {
+    for (look, vouched) in [(Look::Quick, false), (Look::Thorough, true)] {
+        let mut rig = Rig::new(Config::default());
+        rig.push(0..=2);
+        for number in [0, 2] {
+            let (at, size) = (rig.at(number), size(640, 368));
+            rig.planner.detector_is(DetectorState::Ready);
+            rig.planner.detection(&Detection { number, at, size, look, smallest: 72.0, faces: Vec::new(), took: ms(20) });
+        }
+        assert!(rig.due(ms(80)).iter().all(|release| release.plan.fail_closed() != vouched));
+    }
 }
 
 #[test]
