@@ -44,6 +44,19 @@ PHOTOGRAPHS = {
     "lorentz": ("rustface", "test.png", "Hendrik Lorentz, the same", (667, 259, 51, 67)),
 }
 
+# Faces for the clips that were kept back: nothing was tuned by them. All from the photograph of the conference.
+STRANGERS = {
+    "dirac": ("Paul Dirac", (772, 183, 46, 58)),
+    "born": ("Max Born", (1266, 199, 50, 64)),
+    "heisenberg": ("Werner Heisenberg", (1282, 90, 48, 53)),
+    "schroedinger": ("Erwin Schrödinger", (897, 85, 44, 58)),
+    "knudsen": ("Martin Knudsen", (212, 205, 47, 60)),
+    "bragg": ("Lawrence Bragg", (384, 190, 46, 66)),
+    "wilson": ("Charles Wilson", (1360, 247, 50, 69)),
+    "guye": ("Charles-Eugène Guye", (1168, 237, 53, 70)),
+    "langmuir": ("Irving Langmuir", (102, 246, 53, 61)),
+}
+
 # What they move over; no faces in it.
 BACKGROUNDS = {
     "garage": ("scikit_image", "skimage/data/motorcycle_left.png"),
@@ -287,7 +300,7 @@ def sizes(t, canvas, faces):
 
 def far_away(t, canvas, faces):
     """A dozen at a distance, 16 to 60 pixels wide."""
-    for index, name in enumerate(list(faces) + ["collins"]):
+    for index, name in enumerate([*PHOTOGRAPHS, "collins"]):
         width = 16 + 4 * index
         way = (60 + 25 * index) * (1 if index % 2 else -1)
         canvas.paste(faces[name], turned(faces[name], width, 640 + way * (t - 2) * 0.9 + 90 * (index - 6), 130 + 42 * index, roll=5 * wave(t, 1.1, index / 7)))
@@ -313,11 +326,61 @@ def limits(t, canvas, faces):
     canvas.post(640, 560, 760, HEIGHT, canvas.texture)
 
 
+def kept_back_turning(t, canvas, faces):
+    """As turning, by up to 58 degrees: what that clip was before the masks were tuned."""
+    for index, (name, width) in enumerate([("collins", 100), ("hopper", 150), ("obama", 190), ("biden", 80), ("lorentz", 70), ("einstein", 110)]):
+        yaw, pitch = 58 * wave(t, 2.2, index / 6), 22 * wave(t, 1.7, index / 4)
+        x, y = 190 + 420 * (index % 3) + 30 * wave(t, 2, index / 3), 190 + 340 * (index // 3)
+        canvas.paste(faces[name], turned(faces[name], width, x, y, yaw=yaw, pitch=pitch))
+
+
+def kept_back_tilting(t, canvas, faces):
+    """As tilting, by up to 42 degrees: what that clip was before."""
+    for index, (name, width) in enumerate([("obama-speaking", 140), ("planck", 90), ("collins", 170), ("hopper", 75), ("biden", 110), ("curie", 66)]):
+        x, y = 190 + 420 * (index % 3) + 60 * wave(t, 2.6, index / 6), 180 + 350 * (index // 3)
+        canvas.paste(faces[name], turned(faces[name], width, x, y, roll=42 * wave(t, 1.9, index / 6), yaw=15 * wave(t, 1.4)))
+
+
+def kept_back_blurred(t, canvas, faces):
+    """As blurred, half as much again: what that clip was before."""
+    for index, (name, width) in enumerate([("collins", 110), ("obama", 160), ("einstein", 80), ("biden", 200)]):
+        speed = (280 * math.cos(2 * math.pi * (t / 2.4 + index / 4)), 0.0)
+        x, y = 200 + 290 * index + 107 * wave(t, 2.4, index / 4), 200 + 90 * index
+        blur = width * 0.035 * (1 + wave(t, 2.9, index / 3))
+        canvas.paste(faces[name], turned(faces[name], width, x, y), blur=blur, smear=(speed[0] / 60, 0.0))
+
+
+def kept_back_strangers(t, canvas, faces):
+    """Faces that no other clip has, walking, nodding and looking about."""
+    for index, name in enumerate(STRANGERS):
+        x = (140 * index + (110 + 14 * index) * t * (1 if index % 2 else -1)) % 1400 - 60
+        y, width = 120 + 62 * ((index * 4) % 9), 56 + 6 * index
+        canvas.paste(faces[name], turned(faces[name], width, x, y + 10 * wave(t, 0.8, index / 9), roll=10 * wave(t, 1.3, index / 5), yaw=30 * wave(t, 2.3, index / 7)))
+
+
+def kept_back_street(t, canvas, faces):
+    """The same people, past posts and behind a wall, some of them in a hurry, and one who comes to the camera."""
+    walkers = [
+        ("dirac", 70, -60, 260, 150), ("born", 84, 1330, -190, 210), ("heisenberg", 64, -200, 420, 330), ("schroedinger", 76, 1500, -360, 400),
+        ("bragg", 90, 120, 90, 470), ("knudsen", 58, 900, -60, 120),
+    ]
+    for index, (name, width, start, speed, y) in enumerate(walkers):
+        canvas.paste(faces[name], turned(faces[name], width, start + speed * t, y + 8 * wave(t, 0.7, index / 6), yaw=12 * wave(t, 1.9, index / 6)))
+    for left in (270, 560, 930):
+        canvas.post(left, 0, left + 40, HEIGHT, canvas.texture)
+    canvas.paste(faces["guye"], turned(faces["guye"], 50 * 2.6 ** (t / SECONDS), 760 - 40 * t, 470 + 10 * wave(t, 0.9)))
+    canvas.paste(faces["wilson"], turned(faces["wilson"], 80, 420 + 25 * wave(t, 2.7), 600 + 60 * wave(t, 2.2), roll=8 * wave(t, 1.6)))
+    canvas.post(300, 620, 560, HEIGHT, canvas.texture)
+
+
 CLIPS = {
     "entering": ("garage", 0, 3.0, entering), "crossing": ("coffee", 0, 3.0, crossing), "turning": ("launch", 0, 3.0, turning),
     "tilting": ("bricks", 0, 4.0, tilting), "half-hidden": ("garage", 40, 3.0, half_hidden), "blurred": ("coffee", 0, 4.0, blurred),
     "darkened": ("garage", 0, 4.0, darkened), "sizes": ("launch", 20, 3.0, sizes), "far-away": ("gravel", 0, 3.0, far_away),
     "hasty": ("garage", 0, 3.0, hasty), "limits": ("launch", 0, 3.0, limits),
+    "kept-back-turning": ("launch", 0, 3.0, kept_back_turning), "kept-back-tilting": ("bricks", 0, 4.0, kept_back_tilting),
+    "kept-back-blurred": ("coffee", 0, 4.0, kept_back_blurred), "kept-back-strangers": ("gravel", 0, 4.0, kept_back_strangers),
+    "kept-back-street": ("garage", 30, 3.0, kept_back_street),
 }
 
 
@@ -373,6 +436,9 @@ def main():
     for name, (package, ending, _, box) in PHOTOGRAPHS.items():
         photograph = packaged(arguments.packages, package, ending)
         faces[name] = Face(without_frames(photograph) if package == "rustface" else photograph, box)
+    package, ending = PHOTOGRAPHS["curie"][:2]
+    conference = without_frames(packaged(arguments.packages, package, ending))
+    faces.update({name: Face(conference, box) for name, (_, box) in STRANGERS.items()})
     for name in arguments.only or CLIPS:
         shown = []
         for colour, boxes in make(name, photographs, faces, arguments.out, arguments.seed):

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Judges how well faces are masked: makes the clips, runs them through `camera-agent evaluate`, and prints the table of
-# docs/reference/faces.md in Markdown. Takes some ten minutes; each clip is removed when it was judged.
+# docs/reference/faces.md in Markdown. Takes the better part of an hour; each clip is removed when it was judged.
 #   scripts/evaluate.sh [FOLDER]     keeps the figures and the worst pictures in the folder [default: evaluation]
 set -euo pipefail
 

@@ -4,8 +4,11 @@ import json
 import sys
 from collections import Counter
 
-# Beyond what the detector sees: told apart, and not part of the sum.
+# Beyond what the detector sees: told apart, and not part of any sum.
 APART = "limits"
+
+# The clips by which nothing was tuned are added up for themselves.
+KEPT_BACK = "kept-back-"
 
 
 def leaked(row, size):
@@ -31,15 +34,17 @@ def counted(row):
 
 HEAD = "| {} | ≥ 64 pixels: leaked | 32–63 | smaller | masked area | masked whole | detection, a picture |\n|---|---|---|---|---|---|---|"
 reports = [json.load(open(path)) for path in sys.argv[1:]]
-sums = {}
-for report in reports:
-    if report["clip"] != APART:
-        for row in report["rows"]:
-            sums.setdefault(row["way"], Counter()).update(counted(row))
-print(HEAD.format("all clips together"))
-for way, row in sums.items():
-    print(line(way, row))
-print()
+for title, kept_back in [("clips that were tuned by, together", False), ("clips that were kept back, together", True)]:
+    sums = {}
+    for report in reports:
+        if report["clip"] != APART and report["clip"].startswith(KEPT_BACK) == kept_back:
+            for row in report["rows"]:
+                sums.setdefault(row["way"], Counter()).update(counted(row))
+    if sums:
+        print(HEAD.format(title))
+        for way, row in sums.items():
+            print(line(way, row))
+        print()
 print(HEAD.format("clip"))
 for report in reports:
     print(line(report["clip"], counted(report["rows"][0])))
