@@ -242,10 +242,11 @@ impl Detect {
         detect::Config { rhythm: self.rhythm(), ..detect::Config::default() }
     }
 
-    /// How often the detector looks, and how closely.
+    /// How often the detector looks, and how closely: twice within the look-ahead at least, for pictures that nobody looked at wait for no
+    /// longer.
     #[must_use]
-    pub const fn rhythm(&self) -> Rhythm {
-        Rhythm { every: self.every, thorough: self.thorough }
+    pub fn rhythm(&self) -> Rhythm {
+        Rhythm { every: self.every.min(self.look_ahead / 2), thorough: self.thorough }
     }
 
     /// How faces are masked.

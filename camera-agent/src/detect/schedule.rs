@@ -86,7 +86,7 @@ mod tests {
         assert_eq!(looks(Rhythm::default(), thirty()), "T...q..q..T...q..q..T...q..q..T");
         assert_eq!(looks(rhythm(0, 0), thirty()), "T".repeat(31));
         assert_eq!(looks(rhythm(100, 0), thirty()), "T..T..T..T..T..T..T..T..T..T..T");
-        assert_eq!(looks(Rhythm::default(), (0..9).map(|number| number * 200)), "TqTqTqqTq", "at 5 pictures a second");
+        assert_eq!(looks(Rhythm::default(), (0..9).map(|number| number * 200)), "TqTqTTqTq", "at 5 pictures a second");
     }
 
     #[test]

@@ -65,8 +65,8 @@ impl FaceMasks {
         self.size.is_some_and(|known| known != size)
     }
 
-    /// Hears a detection, unless it is older than the last one.
-    pub(super) fn hear(&mut self, detection: &Detection) {
+    /// Hears a detection, unless it is older than the last one. No picture from before `oldest` waits.
+    pub(super) fn hear(&mut self, detection: &Detection, oldest: Instant) {
         let Detection { number, at, size, look, smallest, .. } = *detection;
         if self.heard.back().is_some_and(|heard| number <= heard.number) {
             return;
@@ -82,17 +82,14 @@ impl FaceMasks {
         let everything = Found { area: Area { x: 0.0, y: 0.0, w: size.width().into(), h: size.height().into() }, score: 1.0 };
         let sure = detection.faces.iter().filter(|found| found.score >= self.config.sure).count();
         let faces = if sure > MAX_FACES { std::slice::from_ref(&everything) } else { detection.faces.as_slice() };
-        self.tracker.see(&Sight { at, faces, smallest, sure: self.config.sure });
+        self.tracker.see(&Sight { at, oldest: oldest.min(at), faces, smallest, sure: self.config.sure });
     }
 
-    /// How long the picture of that number waits from its capture on.
-    pub(super) fn wait(&self, number: u64) -> Duration {
+    /// How long the picture of that number waits from its capture on; `None`: not at all.
+    pub(super) fn wait(&self, number: u64) -> Option<Duration> {
         let spoken = self.heard.back().is_some_and(|heard| heard.number >= number);
-        match (self.config.ahead, spoken) {
-            (false, _) => Duration::ZERO,
-            (true, true) => self.config.linger.min(self.config.look_ahead),
-            (true, false) => self.config.look_ahead,
-        }
+        let wait = if spoken { self.config.linger.min(self.config.look_ahead) } else { self.config.look_ahead };
+        Some(wait).filter(|wait| self.config.ahead && !wait.is_zero())
     }
 
     /// Boxes in a picture of another size say nothing about this one, nor does what came after it alone: a face that has left by then was seen
@@ -152,8 +149,8 @@ impl FaceMasks {
 
 fn tracker(config: &Faces) -> Box<dyn Tracker> {
     match config.tracking {
-        Tracking::Straight => Box::new(Straight::new(config.margin, config.hold, config.look_ahead)),
-        Tracking::Alone => Box::new(Alone::new(config.margin, config.look_ahead)),
+        Tracking::Straight => Box::new(Straight::new(config.margin, config.hold)),
+        Tracking::Alone => Box::new(Alone::new(config.margin)),
     }
 }
 

@@ -5,7 +5,7 @@
 use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wire::frame::DetectorState;
 use wire::label::Labels;
@@ -189,7 +189,7 @@ impl<P> Planner<P> {
                 }
             }
         }
-        faces.hear(detection);
+        faces.hear(detection, self.waiting.front().map_or(detection.at, |waiting| waiting.meta.at));
         self.faces = Some(faces);
     }
 
@@ -215,7 +215,7 @@ impl<P> Planner<P> {
     /// The pictures that may go on by now, in their order.
     pub fn due(&mut self, now: Instant) -> Vec<Release<P>> {
         let mut due = Vec::new();
-        while self.next_due().is_some_and(|next| next <= now) {
+        while self.waiting.front().is_some_and(|waiting| self.wait(waiting).is_none_or(|wait| waiting.meta.at + wait <= now)) {
             let Some(Waiting { meta, picture, hidden, plan: certain }) = self.waiting.pop_front() else { break };
             let known = certain.or_else(|| self.now_planned(meta, &hidden));
             let plan = known.unwrap_or_else(|| plan(&hidden, meta.size, self.detector, Everything::Unsure, &[]));
@@ -230,9 +230,12 @@ impl<P> Planner<P> {
     /// it when the next ones had their time to add to them, and without one at the end of the look-ahead.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        let Waiting { meta, plan, .. } = self.waiting.front()?;
-        let wait = self.faces.as_ref().filter(|_| plan.is_none()).map(|faces| faces.wait(meta.number)).unwrap_or_default();
-        Some(meta.at + wait)
+        self.waiting.front().map(|waiting| waiting.meta.at + self.wait(waiting).unwrap_or_default())
+    }
+
+    /// How long it waits from its capture on; `None` where there is nothing to wait for.
+    fn wait(&self, waiting: &Waiting<P>) -> Option<Duration> {
+        self.faces.as_ref().filter(|_| waiting.plan.is_none())?.wait(waiting.meta.number)
     }
 
     /// How many pictures wait.

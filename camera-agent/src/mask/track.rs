@@ -29,6 +29,8 @@ pub trait Tracker: Send {
 pub struct Sight<'a> {
     /// In a picture of that instant.
     pub at: Instant,
+    /// Nobody will ask for pictures from before that instant any more.
+    pub oldest: Instant,
     /// These, some of which may be none.
     pub faces: &'a [Found],
     /// About faces with a shorter longer side it says nothing, in pixels.
@@ -87,7 +89,6 @@ const SIGHTINGS: usize = 64;
 pub struct Straight {
     margin: f32,
     hold: Duration,
-    memory: Duration,
     tracks: Vec<Track>,
     next: u64,
 }
@@ -103,13 +104,15 @@ struct Track {
     score: f32,
     /// How many detections in a row did not see it that should have.
     missed: u32,
+    /// Since when it is given up: never seen well, and not at all lately where it should have been.
+    gone: Option<Instant>,
 }
 
 impl Track {
     fn new(number: u64, at: Instant, found: Found) -> Self {
         let Found { area, score } = found;
         let sightings = VecDeque::from([(at, area)]);
-        Self { number, sightings, last: (at, area), motion: Motion::new(area), score, missed: 0 }
+        Self { number, sightings, last: (at, area), motion: Motion::new(area), score, missed: 0, gone: None }
     }
 
     /// Where it should be then.
@@ -129,9 +132,9 @@ impl Track {
         }
     }
 
-    /// Its sightings next to that instant: the last one before it, and the first one at or after it.
+    /// Its sightings next to that instant: the last one at or before it, and the first one after it.
     fn around(&self, at: Instant) -> (Option<(Instant, Area)>, Option<(Instant, Area)>) {
-        let after = self.sightings.partition_point(|(seen, _)| *seen < at);
+        let after = self.sightings.partition_point(|(seen, _)| *seen <= at);
         (after.checked_sub(1).and_then(|before| self.sightings.get(before)).copied(), self.sightings.get(after).copied())
     }
 
@@ -151,23 +154,26 @@ impl Track {
         area.grown((w - area.w) / 2.0, (h - area.h) / 2.0)
     }
 
-    /// Whether it was never seen well, and not at all lately where it should have been.
-    const fn given_up(&self) -> bool {
-        self.score < DOUBTFUL && self.missed >= DOUBTS
+    /// A detection should have seen it, and did not.
+    fn escaped(&mut self, at: Instant) {
+        self.missed += 1;
+        if self.score < DOUBTFUL && self.missed >= DOUBTS {
+            self.gone.get_or_insert(at);
+        }
     }
 }
 
 impl Straight {
-    /// Boxes grow by that factor, lost faces stay for that long, and pictures wait for at most `memory`.
+    /// Boxes grow by that factor, and lost faces stay for that long.
     #[must_use]
-    pub fn new(margin: f32, hold: Duration, memory: Duration) -> Self {
-        Self { margin: margin.max(1.0), hold, memory, tracks: Vec::new(), next: 1 }
+    pub fn new(margin: f32, hold: Duration) -> Self {
+        Self { margin: margin.max(1.0), hold, tracks: Vec::new(), next: 1 }
     }
 
     /// Which track each found face belongs to, the best matching pairs first.
     fn assigned(&self, sight: &Sight<'_>) -> Vec<Option<usize>> {
         let mut pairs: Vec<(f32, usize, usize)> = Vec::new();
-        for (index, track) in self.tracks.iter().enumerate() {
+        for (index, track) in self.tracks.iter().enumerate().filter(|(_, track)| track.gone.is_none() && track.last.0 < sight.at) {
             let expected = track.expected(sight.at);
             for (face, found) in sight.faces.iter().enumerate() {
                 let quality = if found.score >= sight.sure {
@@ -195,9 +201,7 @@ impl Straight {
 impl Tracker for Straight {
     fn see(&mut self, sight: &Sight<'_>) {
         let at = sight.at;
-        // Pictures from before may still wait, but none for longer than the memory.
-        let reach = self.hold + self.memory;
-        self.tracks.retain(|track| at.saturating_duration_since(track.last.0) <= reach && !track.given_up());
+        self.tracks.retain(|track| sight.oldest.saturating_duration_since(track.last.0) <= self.hold);
         let assigned = self.assigned(sight);
         let mut unseen = vec![true; self.tracks.len()];
         for (found, index) in sight.faces.iter().zip(assigned) {
@@ -217,21 +221,29 @@ impl Tracker for Straight {
         }
         for (track, unseen) in self.tracks.iter_mut().zip(unseen) {
             if unseen && size(track.last.1) >= sight.smallest {
-                track.missed += 1;
+                track.escaped(at);
             }
         }
     }
 
     fn cover(&self, at: Instant) -> Vec<Cover> {
         let mut covers = Vec::new();
-        for track in &self.tracks {
+        for track in self.tracks.iter().filter(|track| track.gone.is_none_or(|gone| at < gone)) {
             let (number, margin) = (track.number, self.margin);
             let mut cover = |area: Area, sizes: f32| covers.push(Cover { track: number, area: grown(area, margin, sizes) });
             match track.around(at) {
-                // Seen before and after: on its way from one to the other.
+                // Seen before and after: wherever it was in between.
                 (Some(before), Some(after)) => {
-                    let share = seconds(before.0, at) / seconds(before.0, after.0).max(f32::EPSILON);
-                    cover(track.sized(between(before.1, after.1, share), at), STRAY);
+                    let (from, to) = (track.sized(before.1, before.0), track.sized(after.1, after.0));
+                    if alike(from, to) > 0.0 {
+                        cover(from.around(to), STRAY);
+                    } else {
+                        // It went far unseen.
+                        let share = seconds(before.0, at) / seconds(before.0, after.0).max(f32::EPSILON);
+                        cover(from, 0.0);
+                        cover(between(from, to, share), STRAY);
+                        cover(to, 0.0);
+                    }
                 }
                 // Not seen before: it came the way that it went on, or from anywhere near.
                 (None, Some((first, area))) => {
@@ -306,7 +318,7 @@ mod tests {
     impl Straight {
         fn saw(&mut self, at: Instant, faces: &[Area]) {
             let faces: Vec<_> = faces.iter().map(|area| Found { area: *area, score: 0.9 }).collect();
-            self.see(&Sight { at, faces: &faces, smallest: 0.0, sure: 0.3 });
+            self.see(&Sight { at, oldest: at, faces: &faces, smallest: 0.0, sure: 0.3 });
         }
     }
 
@@ -319,7 +331,7 @@ mod tests {
     #[test]
     fn a_face_keeps_its_number_while_it_moves_and_two_are_told_apart() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let mut tracker = Straight::new(1.3, HOLD);
         for step in 0..20 {
             let way = step as f32 * 12.0;
             tracker.saw(start + ms(step * 100), &[face(300.0 - way), face(20.0 + way)]);
@@ -330,22 +342,23 @@ mod tests {
     }
 
     #[test]
-    fn between_two_sightings_it_is_covered_on_its_way() {
+    fn between_two_sightings_the_whole_way_is_covered() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let mut tracker = Straight::new(1.3, HOLD);
         tracker.saw(start, &[face(100.0)]);
         tracker.saw(start + ms(200), &[face(128.0)]);
-        for step in 0..=10 {
+        for step in 0..10 {
             let covers = tracker.cover(start + ms(step * 20));
-            let x = 100.0 + 2.8 * step as f32;
-            assert!(within(face(x).grown(6.0, 7.5), &covers), "at {step}: {covers:?}");
+            for x in [100.0, 114.0, 128.0] {
+                assert!(within(face(x).grown(6.0, 7.5), &covers), "at {step}: {covers:?}");
+            }
         }
     }
 
     #[test]
     fn one_that_appears_is_covered_in_the_pictures_before() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let mut tracker = Straight::new(1.3, HOLD);
         tracker.saw(start, &[]);
         tracker.saw(start + ms(200), &[face(100.0)]);
         let earlier = tracker.cover(start + ms(10))[0].area;
@@ -357,7 +370,7 @@ mod tests {
     #[test]
     fn one_that_is_lost_stays_covered_where_it_was_and_where_it_was_heading() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let mut tracker = Straight::new(1.3, HOLD);
         for step in 0..5 {
             tracker.saw(start + ms(step * 100), &[face(step as f32 * 20.0)]);
         }
@@ -370,7 +383,8 @@ mod tests {
             assert!(within(face(80.0 + since as f32 * 0.2), &covers), "where it was heading, after {since} ms");
         }
         assert_eq!(tracker.cover(start + ms(400 + 1501)), []);
-        tracker.saw(start + ms(2500), &[]);
+        tracker.see(&Sight { at: start + ms(2500), oldest: start + ms(1900), faces: &[], smallest: 0.0, sure: 0.3 });
+        assert!(within(face(80.0), &tracker.cover(start + ms(1900))), "however late a picture is that still waits");
         tracker.saw(start + ms(2600), &[]);
         assert!(tracker.tracks.is_empty(), "and is forgotten");
     }
@@ -378,7 +392,7 @@ mod tests {
     #[test]
     fn one_that_is_found_again_is_the_same() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let mut tracker = Straight::new(1.3, HOLD);
         tracker.saw(start, &[face(100.0)]);
         tracker.saw(start + ms(100), &[]);
         tracker.saw(start + ms(200), &[face(104.0)]);
@@ -388,7 +402,7 @@ mod tests {
     #[test]
     fn another_size_or_place_is_another_face() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let mut tracker = Straight::new(1.3, HOLD);
         tracker.saw(start, &[face(100.0)]);
         tracker.saw(start + ms(100), &[face(300.0)]);
         let tracks: Vec<_> = tracker.tracks.iter().map(|track| track.number).collect();
@@ -400,23 +414,50 @@ mod tests {
     fn a_detection_that_cannot_see_a_face_does_not_speak_against_it() {
         for (smallest, kept) in [(100.0, true), (20.0, false)] {
             let start = Instant::now();
-            let mut tracker = Straight::new(1.3, HOLD, ms(250));
+            let mut tracker = Straight::new(1.3, HOLD);
             let doubtful = [Found { area: face(100.0), score: 0.35 }];
-            tracker.see(&Sight { at: start, faces: &doubtful, smallest: 0.0, sure: 0.3 });
+            tracker.see(&Sight { at: start, oldest: start, faces: &doubtful, smallest: 0.0, sure: 0.3 });
             for step in 1..4 {
-                tracker.see(&Sight { at: start + ms(100 * step), faces: &[], smallest, sure: 0.3 });
+                let at = start + ms(100 * step);
+                tracker.see(&Sight { at, oldest: start, faces: &[], smallest, sure: 0.3 });
             }
             assert_eq!(within(face(100.0), &tracker.cover(start + ms(300))), kept, "that finds faces of {smallest} pixels");
         }
     }
 
+    /// One that hides for a while and is found elsewhere: the pictures in between carry both places, and the way.
+    #[test]
+    fn one_that_went_far_unseen_is_covered_at_both_ends_and_on_its_way() {
+        let start = Instant::now();
+        let mut tracker = Straight::new(1.3, HOLD);
+        for step in 0..4 {
+            tracker.saw(start + ms(step * 100), &[face(step as f32 * 20.0)]);
+        }
+        (4..8).for_each(|step| tracker.saw(start + ms(step * 100), &[]));
+        tracker.saw(start + ms(800), &[face(160.0)]);
+        let covers = tracker.cover(start + ms(550));
+        assert!([60.0, 110.0, 160.0].iter().all(|x| within(face(*x), &covers)), "{covers:?}");
+        assert!(covers.iter().all(|cover| cover.track == 1 && cover.area.w < 80.0));
+    }
+
+    /// What is given up hid in the pictures before, and goes on to.
+    #[test]
+    fn one_that_is_given_up_stays_covered_until_then() {
+        let start = Instant::now();
+        let mut tracker = Straight::new(1.3, HOLD);
+        tracker.see(&Sight { at: start, oldest: start, faces: &[Found { area: face(100.0), score: 0.35 }], smallest: 0.0, sure: 0.3 });
+        (1..4).for_each(|step| tracker.saw(start + ms(step * 100), &[]));
+        let covered = [0, 90, 199, 201].map(|millis| within(face(100.0), &tracker.cover(start + ms(millis))));
+        assert_eq!(covered, [true, true, true, false]);
+    }
+
     #[test]
     fn what_is_hardly_a_face_counts_only_where_one_is_expected() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let mut tracker = Straight::new(1.3, HOLD);
         let faint = [Found { area: face(104.0), score: 0.15 }, Found { area: face(400.0), score: 0.15 }];
         tracker.saw(start, &[face(100.0)]);
-        tracker.see(&Sight { at: start + ms(100), faces: &faint, smallest: 0.0, sure: 0.3 });
+        tracker.see(&Sight { at: start + ms(100), oldest: start, faces: &faint, smallest: 0.0, sure: 0.3 });
         assert_eq!(tracker.tracks.len(), 1);
         assert_eq!(tracker.tracks[0].sightings.len(), 2);
     }
@@ -424,11 +465,11 @@ mod tests {
     #[test]
     fn one_that_comes_into_view_is_covered_where_it_came_from() {
         let start = Instant::now();
-        let mut tracker = Straight::new(1.3, HOLD, ms(250));
+        let mut tracker = Straight::new(1.3, HOLD);
         tracker.saw(start, &[]);
         for step in 1..3 {
-            tracker.saw(start + ms(step * 100), &[face(500.0 - step as f32 * 40.0)]);
+            tracker.saw(start + ms(step * 100), &[face(500.0 - step as f32 * 30.0)]);
         }
-        assert!(within(face(492.0), &tracker.cover(start + ms(20))), "at 400 pixels a second");
+        assert!(within(face(494.0), &tracker.cover(start + ms(20))), "at 300 pixels a second");
     }
 }

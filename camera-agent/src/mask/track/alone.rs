@@ -1,6 +1,6 @@
 //! No tracker: what `evaluate --without-tracker` shows the use of the real one with.
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use super::{Cover, Sight, Tracker, grown};
 use crate::picture::Area;
@@ -9,22 +9,20 @@ use crate::picture::Area;
 #[derive(Debug)]
 pub struct Alone {
     margin: f32,
-    memory: Duration,
     sights: Vec<(Instant, Vec<Area>)>,
 }
 
 impl Alone {
-    /// Boxes grow by that factor; pictures wait for at most that long.
+    /// Boxes grow by that factor.
     #[must_use]
-    pub const fn new(margin: f32, memory: Duration) -> Self {
-        Self { margin, memory, sights: Vec::new() }
+    pub const fn new(margin: f32) -> Self {
+        Self { margin, sights: Vec::new() }
     }
 }
 
 impl Tracker for Alone {
     fn see(&mut self, sight: &Sight<'_>) {
-        let past = |at: &Instant| sight.at.saturating_duration_since(*at) > 2 * self.memory;
-        let old = self.sights.iter().rposition(|(at, _)| past(at));
+        let old = self.sights.iter().rposition(|(at, _)| *at < sight.oldest);
         self.sights.drain(..old.unwrap_or(0));
         let sure = sight.faces.iter().filter(|found| found.score >= sight.sure);
         self.sights.push((sight.at, sure.map(|found| found.area).collect()));
@@ -40,6 +38,8 @@ impl Tracker for Alone {
 
 #[cfg(test)]
 mod tests {
+    use std::time::Duration;
+
     use super::*;
     use crate::detect::Found;
 
@@ -47,10 +47,10 @@ mod tests {
     fn a_picture_gets_the_boxes_of_its_neighbours_and_nothing_is_held() {
         let start = Instant::now();
         let at = |millis| start + Duration::from_millis(millis);
-        let mut alone = Alone::new(1.3, Duration::from_millis(250));
+        let mut alone = Alone::new(1.3);
         let face = |x| Found { area: Area { x, y: 100.0, w: 40.0, h: 50.0 }, score: 0.9 };
         for (millis, faces) in [(0, vec![face(10.0)]), (100, vec![face(200.0)]), (200, vec![])] {
-            alone.see(&Sight { at: at(millis), faces: &faces, smallest: 0.0, sure: 0.3 });
+            alone.see(&Sight { at: at(millis), oldest: start, faces: &faces, smallest: 0.0, sure: 0.3 });
         }
         let found: Vec<_> = [0, 50, 100, 150, 200, 250].map(|millis| alone.cover(at(millis)).len()).to_vec();
         assert_eq!(found, [1, 2, 1, 1, 0, 0]);
