@@ -15,11 +15,11 @@ use camera_agent::picture::{Pool, Size};
 /// Two people of the sample, who walk past; for the first pictures they are not there: the camera shows the street alone.
 fn clip(folder: &Path, pictures: u64) -> Clip {
     let interval = Duration::from_nanos(33_333_333);
-    let config = sample::Config { size: Size::new(640, 360).unwrap(), interval, faces: 1 };
+    let config = sample::Config { size: Size::new(960, 540).unwrap(), interval, faces: 1 };
     let sample = Sample::open(config.clone()).unwrap();
     let (pool, mut boxes) = (Pool::new(2), Vec::new());
     let mut file = std::io::BufWriter::new(std::fs::File::create(folder.join("walk.y4m")).unwrap());
-    writeln!(file, "YUV4MPEG2 W640 H360 F30:1 C420jpeg").unwrap();
+    writeln!(file, "YUV4MPEG2 W960 H540 F30:1 C420jpeg").unwrap();
     for number in 0..pictures {
         // Walking fast: every fourth picture of the sample.
         let planes = sample.draw(4 * number, &pool);

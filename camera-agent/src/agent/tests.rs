@@ -54,6 +54,8 @@ const FREE: &str = "[camera]\nowner = \"none\"\n[encode]\ncodec = \"jpeg\"\n[det
 
 fn parts(dir: &tempfile::TempDir, source: Arc<Opener>, behaviour: Behaviour, outlet: impl Outlet + 'static) -> Parts {
     let worker = detect::Config {
+        // At every picture.
+        rhythm: detect::Rhythm { every: Duration::ZERO, thorough: Duration::ZERO },
         late: Duration::from_millis(150),
         give_up: Duration::from_millis(250),
         pause: Duration::from_millis(20),
@@ -215,7 +217,7 @@ async fn a_changed_list_is_in_force_from_the_next_epoch_on() {
     let dir = tempfile::tempdir().unwrap();
     let (ana, ben) = (Identity::generate().unwrap(), Identity::generate().unwrap());
     authorize(&dir, "ana", &ana, "face whole-frame");
-    let mut config = config("[encode]\ncodec = \"jpeg\"\n[detect]\nevery = \"0s\"\nlook_ahead = \"100ms\"\n");
+    let mut config = config("[encode]\ncodec = \"jpeg\"\n[detect]\nlook_ahead = \"100ms\"\n");
     config.camera.epoch = Duration::from_millis(300);
     let kept = Kept::default();
     let agent = Agent::start(&config, parts(&dir, live(), Behaviour::Finds, kept.clone()), Shutdown::new()).await.unwrap();
@@ -413,7 +415,7 @@ async fn no_key_and_no_pixel_reaches_a_log() {
     let dir = tempfile::tempdir().unwrap();
     let ana = Identity::generate().unwrap();
     authorize(&dir, "ana", &ana, "face");
-    let mut config = config("[encode]\ncodec = \"jpeg\"\n[detect]\nevery = \"0s\"\nlook_ahead = \"100ms\"\n");
+    let mut config = config("[encode]\ncodec = \"jpeg\"\n[detect]\nlook_ahead = \"100ms\"\n");
     config.camera.epoch = Duration::from_millis(100);
     let frames = run(&config, |kept| parts(&dir, live(), Behaviour::Dies(30), kept), 60).await;
 

@@ -72,7 +72,7 @@ const DOUBTFUL: f32 = 0.5;
 /// After how many detections without it a doubtful face is given up.
 const DOUBTS: u32 = 2;
 
-/// How far a face strays from the straight way between two sightings, in its own sizes.
+/// How far a face strays from where it was seen before and after, and from the straight way between, in its own sizes.
 const STRAY: f32 = 0.03;
 
 /// How much larger the mask of a lost face becomes at most, on each side, in its own sizes.
@@ -132,10 +132,11 @@ impl Track {
         }
     }
 
-    /// Its sightings next to that instant: the last one at or before it, and the first one after it.
-    fn around(&self, at: Instant) -> (Option<(Instant, Area)>, Option<(Instant, Area)>) {
-        let after = self.sightings.partition_point(|(seen, _)| *seen <= at);
-        (after.checked_sub(1).and_then(|before| self.sightings.get(before)).copied(), self.sightings.get(after).copied())
+    /// Its sightings next to that instant: the last one before it, one at it, and the first one after it.
+    fn around(&self, at: Instant) -> [Option<(Instant, Area)>; 3] {
+        let (before, after) = (|(seen, _): &&(Instant, Area)| *seen < at, |(seen, _): &&(Instant, Area)| *seen > at);
+        let own = self.sightings.iter().find(|(seen, _)| *seen == at);
+        [self.sightings.iter().rfind(before), own, self.sightings.iter().find(after)].map(Option::<&_>::copied)
     }
 
     /// How it moved when it came, in pixels per second; `None` where it was seen once.
@@ -231,17 +232,20 @@ impl Tracker for Straight {
         for track in self.tracks.iter().filter(|track| track.gone.is_none_or(|gone| at < gone)) {
             let (number, margin) = (track.number, self.margin);
             let mut cover = |area: Area, sizes: f32| covers.push(Cover { track: number, area: grown(area, margin, sizes) });
-            match track.around(at) {
-                // Seen before and after: wherever it was in between.
+            let [before, own, after] = track.around(at);
+            match (before.or(own), after.or(own)) {
+                // Seen before and after: wherever it was in between. Pictures of the same instant differ in what spoke about them.
                 (Some(before), Some(after)) => {
-                    let (from, to) = (track.sized(before.1, before.0), track.sized(after.1, after.0));
+                    let sized = |(seen, area): (Instant, Area)| track.sized(area, seen);
+                    let (from, to) = (sized(before), sized(after));
+                    let share = seconds(before.0, at) / seconds(before.0, after.0).max(f32::EPSILON);
+                    let now = own.map_or_else(|| between(from, to, share), sized);
                     if alike(from, to) > 0.0 {
-                        cover(from.around(to), STRAY);
+                        cover(from.around(to).around(now), STRAY);
                     } else {
                         // It went far unseen.
-                        let share = seconds(before.0, at) / seconds(before.0, after.0).max(f32::EPSILON);
                         cover(from, 0.0);
-                        cover(between(from, to, share), STRAY);
+                        cover(now, STRAY);
                         cover(to, 0.0);
                     }
                 }
@@ -336,9 +340,9 @@ mod tests {
             let way = step as f32 * 12.0;
             tracker.saw(start + ms(step * 100), &[face(300.0 - way), face(20.0 + way)]);
         }
-        let covers = tracker.cover(start + ms(1900));
+        let covers = tracker.cover(start + ms(1850));
         assert_eq!(covers.iter().map(|cover| cover.track).collect::<Vec<_>>(), [1, 2]);
-        assert!(within(face(300.0 - 19.0 * 12.0), &covers[..1]) && within(face(20.0 + 19.0 * 12.0), &covers[1..]));
+        assert!(within(face(300.0 - 18.5 * 12.0), &covers[..1]) && within(face(20.0 + 18.5 * 12.0), &covers[1..]));
     }
 
     #[test]
@@ -396,7 +400,7 @@ mod tests {
         tracker.saw(start, &[face(100.0)]);
         tracker.saw(start + ms(100), &[]);
         tracker.saw(start + ms(200), &[face(104.0)]);
-        assert_eq!(tracker.cover(start + ms(200)).len(), 1);
+        assert_eq!(tracker.cover(start + ms(150)).len(), 1);
     }
 
     #[test]

@@ -99,7 +99,7 @@ async fn another_size(codec: &str) {
 }
 
 /// Nobody need own the camera; the codec is each test's.
-const OPEN: &str = "[camera]\nowner = \"none\"\n[detect]\nevery = \"0s\"\nlook_ahead = \"100ms\"\n";
+const OPEN: &str = "[camera]\nowner = \"none\"\n[detect]\nlook_ahead = \"100ms\"\n";
 
 const JPEG: &str = "[encode]\ncodec = \"jpeg\"\n";
 const VIDEO: &str = "[encode]\ncodec = \"h264\"\nbitrate = 12000\n";
