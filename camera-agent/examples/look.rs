@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result};
 use camera_agent::capture::sample::{Config, Sample, truth};
 use camera_agent::detect::centerface::CenterFace;
-use camera_agent::detect::{Detection, Found, Model, Small};
+use camera_agent::detect::{Detection, Look, Model, Small};
 use camera_agent::encode;
 use camera_agent::mask::{self, Fill, Meta, Planner, apply};
 use camera_agent::picture::{Area, Picture, Planes, Pool, Size};
@@ -31,28 +31,27 @@ fn main() -> Result<()> {
         let number: u64 = number.parse()?;
         let planes = sample.draw(number, &pool);
         small.show(&planes, size)?;
-        let (across, down) = (1280.0 / f32::from(size.width()), 720.0 / f32::from(size.height()));
-        let scaled = |area: Area| Area { x: area.x * across, y: area.y * down, w: area.w * across, h: area.h * down };
-        let found = detector.detect(&small)?.into_iter().map(|found| Found { area: scaled(found.area), ..found }).collect::<Vec<_>>();
+        let found = detector.detect(&small)?;
+        let at = Instant::now();
+        let detection = Detection::new(&model, (number, at), &small, Look::Thorough, &found, Duration::ZERO);
 
         let mut seen = rgb(&planes)?;
         for face in truth(&config, number) {
             frame(&mut seen, face, Rgb([0, 255, 0]));
         }
-        for one in &found {
+        for one in &detection.faces {
             println!("picture {number}: {:.2} at {:.0}, {:.0}, {:.0} × {:.0}", one.score, one.area.x, one.area.y, one.area.w, one.area.h);
             frame(&mut seen, one.area, Rgb([255, 0, 0]));
         }
         seen.save(folder.join(format!("seen-{number:05}.png")))?;
 
-        let at = Instant::now();
         for fill in [Fill::Solid, Fill::Surround] {
             let mut planner = Planner::new(mask::Config::default());
             planner.detector_is(DetectorState::Ready);
             let picture = Picture { number, captured_at: Micros(0), at, planes: planes.clone() };
             planner.push(Meta { number, at, size: config.size }, picture);
-            planner.detection(&Detection { number, at, size: config.size, faces: found.clone(), took: Duration::ZERO });
-            let release = planner.due(at).pop().context("it is due")?;
+            planner.detection(&detection);
+            let release = planner.due(at + Duration::from_secs(1)).pop().context("it is due")?;
             let masked = apply(release.picture, release.plan, fill, &pool)?;
             let encoded = encode::Config::default().start()?.encode(&masked)?;
             std::fs::write(folder.join(format!("public-{number:05}-{fill:?}.jpg")), &encoded.public)?;

@@ -2,6 +2,7 @@
 
 mod check;
 mod enroll;
+mod evaluate;
 mod run;
 mod snapshot;
 mod viewers;
@@ -48,6 +49,11 @@ enum Command {
     /// Save what the public would see at this moment: masked, never less.
     #[command(after_help = "Example:\n  camera-agent snapshot now.jpg")]
     Snapshot(snapshot::Snapshot),
+    /// Judge how well faces are masked: run a clip through detection and masking, and count what is seen of its true faces.
+    #[command(
+        after_help = "Examples:\n  camera-agent evaluate walk.y4m walk.json --worst pictures\n  camera-agent evaluate walk.y4m walk.json --compare --json"
+    )]
+    Evaluate(evaluate::Evaluate),
     /// Say who can unlock the masks.
     #[command(
         after_help = "Examples:\n  camera-agent viewers list\n  camera-agent viewers add ana --owner\n  camera-agent viewers add ben --key celosia1…"
@@ -99,6 +105,7 @@ pub async fn carry_out(cli: Cli) -> Result<(), Error> {
         Command::Run(run) => run.carry_out(&cli.place).await,
         Command::Check(check) => check.carry_out(&cli.place).await,
         Command::Snapshot(snapshot) => snapshot.carry_out(&cli.place).await,
+        Command::Evaluate(evaluate) => evaluate.carry_out(&cli.place).await,
         Command::Viewers { command } => command.carry_out(&cli.place).await,
     }
 }

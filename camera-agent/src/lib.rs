@@ -4,8 +4,8 @@
 //! [`picture::Picture`] shows everything, [`mask::Masked`] is the only thing that the public encoder takes, what it gives
 //! ([`encode::Encoded`]) is the only thing that is sealed, and only what is sealed ([`sealing::Sealed`]) is signed and published.
 //!
-//! [`pipeline`] alone knows that order. Around it stand what an agent remembers ([`enroll`], [`session`], [`viewers`], [`person`]), what it is told
-//! ([`config`]), and what people do with it ([`agent`], [`snapshot`], [`check`], [`command`]).
+//! [`pipeline`] alone knows that order. Around it stand what an agent remembers ([`enroll`], [`session`], [`viewers`], [`person`]), what it is
+//! told ([`config`]), and what people do with it ([`agent`], [`snapshot`], [`check`], [`evaluate`], [`command`]).
 
 pub mod picture;
 
@@ -37,6 +37,7 @@ pub mod config;
 
 pub mod agent;
 pub mod check;
+pub mod evaluate;
 pub mod snapshot;
 
 pub mod command;

@@ -16,6 +16,8 @@ mod hidden;
 
 pub mod track;
 
+mod faces;
+
 mod plan;
 
 mod change;
@@ -102,16 +104,44 @@ impl Default for Config {
 pub struct Faces {
     /// How long a picture waits for a detection at or after it. Without one it is masked whole.
     pub look_ahead: Duration,
+    /// How long a picture waits, at most the look-ahead, when a detection at or after it has spoken: what later ones find is masked in it too.
+    pub linger: Duration,
     /// How long a face that is lost stays masked, where it was and where it was heading.
     pub hold: Duration,
     /// How much larger than the detected box the mask is: 1.3 adds 15 % on each side.
     pub margin: f32,
     /// How long a mask stays larger than needed before it shrinks, so that it does not flicker.
     pub settle: Duration,
+    /// From which score on something is a face; below it, it is one only where a face was expected.
+    pub sure: f32,
+    /// How faces are carried from one detection to the next.
+    pub tracking: Tracking,
+    /// Whether pictures wait at all. Only [`crate::evaluate`] says no, to show what the look-ahead is for: faces are then masked where they are
+    /// expected, and one that appears is seen until it is detected.
+    pub ahead: bool,
+}
+
+/// How faces are carried from one detection to the next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Tracking {
+    /// By a tracker: [`track::Straight`].
+    #[default]
+    Straight,
+    /// Not at all: [`track::Alone`]. Only [`crate::evaluate`] asks for it, to show what the tracker is for.
+    Alone,
 }
 
 impl Default for Faces {
     fn default() -> Self {
-        Self { look_ahead: Duration::from_millis(250), hold: Duration::from_millis(1500), margin: 1.3, settle: Duration::from_millis(500) }
+        Self {
+            look_ahead: Duration::from_millis(250),
+            linger: Duration::from_millis(250),
+            hold: Duration::from_millis(1500),
+            margin: 1.3,
+            settle: Duration::from_millis(500),
+            sure: 0.3,
+            tracking: Tracking::Straight,
+            ahead: true,
+        }
     }
 }

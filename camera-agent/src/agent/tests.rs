@@ -54,6 +54,8 @@ const FREE: &str = "[camera]\nowner = \"none\"\n[encode]\ncodec = \"jpeg\"\n[det
 
 fn parts(dir: &tempfile::TempDir, source: Arc<Opener>, behaviour: Behaviour, outlet: impl Outlet + 'static) -> Parts {
     let worker = detect::Config {
+        // At every picture.
+        rhythm: detect::Rhythm { every: Duration::ZERO, thorough: Duration::ZERO },
         late: Duration::from_millis(150),
         give_up: Duration::from_millis(250),
         pause: Duration::from_millis(20),

@@ -24,6 +24,7 @@ async fn carried_out(dir: &tempfile::TempDir, line: &[&str]) -> Result<(), Error
         Command::Run(run) => run.carry_out(&cli.place).await,
         Command::Check(check) => check.carry_out(&cli.place).await,
         Command::Snapshot(snapshot) => snapshot.carry_out(&cli.place).await,
+        Command::Evaluate(evaluate) => evaluate.carry_out(&cli.place).await,
         Command::Viewers { command } => command.carry_out(&cli.place).await,
     }
 }

@@ -8,9 +8,12 @@ use serde::{Deserialize, Serialize};
 use wire::label::{Label, LabelName, Labels};
 
 use super::duration;
-use crate::detect::{self, centerface::CenterFace};
+use crate::detect::{self, Rhythm, centerface::CenterFace};
 use crate::mask::{self, Faces, Fixed, MAX_SHAPES, NotAPolygon, Polygon, Shape};
 use crate::picture::Area;
+
+/// What scores at least this share of the threshold is a face where one was expected.
+const FAINT: f32 = 0.3;
 
 /// How faces are found, and how their masks behave.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -18,11 +21,16 @@ use crate::picture::Area;
 pub struct Detect {
     /// Whether faces are looked for.
     pub on: bool,
-    /// How wide a copy of the picture the detector looks at, in pixels.
+    /// How wide a copy of the picture the detector looks at when it looks thoroughly, in pixels.
     pub width: u16,
+    /// How wide a copy it looks at in between.
+    pub quick_width: u16,
     /// The shortest time from one detection to the next.
     #[serde(with = "duration")]
     pub every: Duration,
+    /// The shortest time from one thorough detection to the next.
+    #[serde(with = "duration")]
+    pub thorough: Duration,
     /// From which score on something is a face, from 0 to 1.
     pub threshold: f32,
     /// How long a picture waits for a detection at or after it.
@@ -184,12 +192,14 @@ fn polygon(points: &[[u16; 2]]) -> Result<Polygon, NotAPolygon> {
 
 impl Default for Detect {
     fn default() -> Self {
-        let (faces, detector) = (Faces::default(), CenterFace::default());
+        let (faces, detector, rhythm) = (Faces::default(), CenterFace::default(), Rhythm::default());
         Self {
             on: true,
             width: detector.width,
-            every: Duration::ZERO,
-            threshold: detector.threshold,
+            quick_width: detector.quick_width,
+            every: rhythm.every,
+            thorough: rhythm.thorough,
+            threshold: faces.sure,
             look_ahead: faces.look_ahead,
             hold: faces.hold,
             margin: faces.margin,
@@ -223,19 +233,26 @@ impl Detect {
     /// The detector.
     #[must_use]
     pub fn model(&self) -> CenterFace {
-        CenterFace { model: self.model.clone(), width: self.width, threshold: self.threshold }
+        CenterFace { model: self.model.clone(), width: self.width, quick_width: self.quick_width, threshold: self.threshold * FAINT }
     }
 
     /// How the detector is run.
     #[must_use]
     pub fn worker(&self) -> detect::Config {
-        detect::Config { interval: self.every, ..detect::Config::default() }
+        detect::Config { rhythm: self.rhythm(), ..detect::Config::default() }
+    }
+
+    /// How often the detector looks, and how closely: twice within the look-ahead at least, for pictures that nobody looked at wait for no
+    /// longer.
+    #[must_use]
+    pub fn rhythm(&self) -> Rhythm {
+        Rhythm { every: self.every.min(self.look_ahead / 2), thorough: self.thorough }
     }
 
     /// How faces are masked.
     #[must_use]
     pub fn faces(&self) -> Faces {
-        Faces { look_ahead: self.look_ahead, hold: self.hold, margin: self.margin, ..Faces::default() }
+        Faces { look_ahead: self.look_ahead, hold: self.hold, margin: self.margin, sure: self.threshold, ..Faces::default() }
     }
 }
 
@@ -259,12 +276,15 @@ pub fn fixed(masks: &[Mask], labels: &Labels) -> Vec<Fixed> {
 impl Validate for Detect {
     fn validate(&self, check: &mut Check<'_>) {
         check.ensure((64..=3840).contains(&self.width), "width", "a width is from 64 to 3840 pixels");
+        check.ensure((64..=3840).contains(&self.quick_width), "quick_width", "a width is from 64 to 3840 pixels");
         check.ensure(self.threshold > 0.0 && self.threshold <= 1.0, "threshold", "a threshold is above 0 and at most 1");
         check.ensure(
             self.every <= Duration::from_secs(10),
             "every",
             "at most 10s: what appears in between would be masked whole for longer",
         );
+        let second = Duration::from_secs(1);
+        check.ensure(self.thorough <= second, "thorough", "at most 1s: small faces that appear in between are seen for longer");
         let look_ahead = Duration::from_millis(20)..=Duration::from_secs(60);
         check.ensure(look_ahead.contains(&self.look_ahead), "look_ahead", "a look-ahead is from 20ms to 60s: every picture is late by it");
         check.ensure(self.hold <= Duration::from_secs(60), "hold", "a hold is at most 60s");

@@ -13,9 +13,9 @@ use std::time::{Duration, Instant};
 use backon::{BackoffBuilder, ExponentialBackoff, ExponentialBuilder};
 use wire::frame::DetectorState;
 
-use super::{Detector, Error, Found, Model, Small};
+use super::{Detection, Detector, Error, Found, Look, Model, Rhythm, Schedule, Small};
 use crate::capture::panic_text;
-use crate::picture::{Area, Picture, Size};
+use crate::picture::{Picture, Size};
 
 /// How many detections wait to be collected, at most: the pipeline collects with every picture.
 const MAX_WAITING: usize = 16;
@@ -29,8 +29,8 @@ const MAX_ERRORS: u32 = 3;
 /// How the worker behaves.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// The shortest time from one picture that it looks at to the next; zero: as many as it can.
-    pub interval: Duration,
+    /// How often it looks, and how closely; it looks less often where it cannot keep up.
+    pub rhythm: Rhythm,
     /// An answer that takes longer makes the state `late`.
     pub late: Duration,
     /// A detector that takes longer is given up, and another started.
@@ -46,7 +46,7 @@ pub struct Config {
 impl Default for Config {
     fn default() -> Self {
         Self {
-            interval: Duration::ZERO,
+            rhythm: Rhythm::default(),
             late: Duration::from_millis(500),
             give_up: Duration::from_secs(20),
             pause: Duration::from_millis(200),
@@ -54,21 +54,6 @@ impl Default for Config {
             warm_up: None,
         }
     }
-}
-
-/// What a detector said about a picture.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Detection {
-    /// The picture's number.
-    pub number: u64,
-    /// When that picture was captured, by the monotonic clock.
-    pub at: Instant,
-    /// The picture's size.
-    pub size: Size,
-    /// The faces, in pixels of the picture.
-    pub faces: Vec<Found>,
-    /// How long it took.
-    pub took: Duration,
 }
 
 /// What was counted since the worker started.
@@ -90,7 +75,7 @@ pub struct Worker {
     config: Config,
     shared: Arc<Shared>,
     threads: Vec<JoinHandle<()>>,
-    last_offer: Option<Instant>,
+    schedule: Schedule,
 }
 
 #[derive(Default)]
@@ -130,6 +115,7 @@ impl Default for Inner {
 struct Job {
     number: u64,
     at: Instant,
+    look: Look,
     small: Small,
 }
 
@@ -143,7 +129,8 @@ impl Worker {
     /// Begins to load the model, on its own thread.
     #[must_use]
     pub fn start(model: Arc<dyn Model>, config: Config) -> Self {
-        let mut worker = Self { model, config, shared: Arc::default(), threads: Vec::new(), last_offer: None };
+        let schedule = Schedule::new(config.rhythm);
+        let mut worker = Self { model, config, shared: Arc::default(), threads: Vec::new(), schedule };
         worker.spawn();
         worker
     }
@@ -154,22 +141,23 @@ impl Worker {
         self.model.name()
     }
 
-    /// Shows it a picture: it will look at the newest one as soon as it is idle. Costs a small copy.
+    /// Shows it a picture: it will look at the newest one that was due as soon as it is idle. Costs a small copy where it is due.
     pub fn offer(&mut self, picture: &Picture) {
         self.look_after();
-        if self.last_offer.is_some_and(|last| picture.at.saturating_duration_since(last) < self.config.interval) {
-            return;
-        }
-        self.last_offer = Some(picture.at);
-        let size = self.model.small(picture.size());
-        let spare = self.shared.lock().spare.pop();
+        let Some(due) = self.schedule.due(picture.at) else { return };
+        let mut inner = self.shared.lock();
+        // A thorough look that it did not come to is made up for at once.
+        let look = inner.pending.as_ref().map_or(due, |job| if job.look == Look::Thorough { job.look } else { due });
+        let spare = inner.spare.pop();
+        drop(inner);
+        let size = self.model.copy(picture.size(), look);
         let mut small = spare.unwrap_or_else(|| Small::blank(picture.size(), size));
         if let Err(error) = small.show(&picture.planes, size) {
             tracing::warn!(%error, "no small copy could be made");
             return;
         }
         let mut inner = self.shared.lock();
-        if let Some(before) = inner.pending.replace(Job { number: picture.number, at: picture.at, small }) {
+        if let Some(before) = inner.pending.replace(Job { number: picture.number, at: picture.at, look, small }) {
             inner.counters.skipped += 1;
             inner.spare.push(before.small);
         }
@@ -286,7 +274,9 @@ impl Thread {
     fn load(&self) -> Result<Box<dyn Detector>, Error> {
         let mut detector = self.model.load()?;
         if let Some(size) = self.config.warm_up {
-            detector.detect(&Small::blank(size, self.model.small(size)))?;
+            for look in [Look::Thorough, Look::Quick] {
+                detector.detect(&Small::blank(size, self.model.copy(size, look)))?;
+            }
         }
         // After a breakdown the state stays until there is an answer.
         Ok(detector)
@@ -342,17 +332,13 @@ impl Thread {
     }
 
     fn answer(&self, job: Job, faces: &[Found], took: Duration) {
-        let Job { number, at, small } = job;
-        let size = small.of();
-        let across = f32::from(size.width()) / f32::from(small.size().width());
-        let down = f32::from(size.height()) / f32::from(small.size().height());
-        let scaled = |area: Area| Area { x: area.x * across, y: area.y * down, w: area.w * across, h: area.h * down };
-        let faces = faces.iter().map(|found| Found { area: scaled(found.area), score: found.score }).collect();
+        let Job { number, at, look, small } = job;
+        let detection = Detection::new(self.model.as_ref(), (number, at), &small, look, faces, took);
         self.tell(|inner| {
             inner.state = DetectorState::Ready;
             inner.busy = None;
             inner.counters.detections += 1;
-            inner.detections.push_back(Detection { number, at, size, faces, took });
+            inner.detections.push_back(detection);
             if inner.detections.len() > MAX_WAITING {
                 inner.detections.pop_front();
             }

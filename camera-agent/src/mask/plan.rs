@@ -2,25 +2,22 @@
 //!
 //! Pure logic: no thread, no clock, no pixel. The pipeline pushes pictures and detections as they come, and asks what is due.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::fmt;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wire::frame::DetectorState;
-use wire::label::{Label, Labels};
+use wire::label::Labels;
 use wire::region::Region;
 
-use super::grid::{Blocks, Claim, Grid};
+use super::faces::{FaceMasks, Vouch};
+use super::grid::Claim;
 use super::hidden::Hidden;
 use super::rules::Rules;
-use super::track::{Cover, Straight, Tracker};
-use super::{Config, Faces, Mode};
+use super::{Config, Mode};
 use crate::detect::Detection;
-use crate::picture::{Area, Size};
-
-/// A detection with more faces than this hides everything: so many masks would cover the picture anyway.
-const MAX_FACES: usize = 200;
+use crate::picture::Size;
 
 /// What the planner knows of a picture.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -176,44 +173,52 @@ impl<P> Planner<P> {
         self.waiting.push_back(Waiting { meta, picture, hidden, plan });
     }
 
-    /// A detection has spoken: about its picture, and with the one before about all between them.
+    /// A detection has spoken: about its picture, and with those before about all between them.
     pub fn detection(&mut self, detection: &Detection) {
         let Some(mut faces) = self.faces.take() else { return };
-        if faces.hear(detection) {
+        if faces.turns_away(detection.size) {
+            // What was seen in pictures of the size so far is about to be forgotten: it decides now about those that wait.
             for index in 0..self.waiting.len() {
                 let Some(Waiting { meta, plan: None, hidden, .. }) = self.waiting.get(index) else { continue };
-                if meta.number > detection.number {
+                if meta.number >= detection.number {
                     break;
                 }
-                let (at, size) = (meta.at, meta.size);
-                // Boxes in a picture of another size say nothing about this one, nor does what came after it alone: a face that has left
-                // by then was seen by nobody.
-                let vouched = meta.number == detection.number || faces.before;
-                let plan = if size == detection.size && vouched {
-                    let claims = faces.claims(at, self.rules.grid(size));
-                    plan(hidden, size, self.detector, Everything::No, &claims)
-                } else {
-                    plan(hidden, size, self.detector, Everything::Unsure, &[])
-                };
-                if let Some(waiting) = self.waiting.get_mut(index) {
+                let plan = self.planned(&mut faces, *meta, hidden);
+                if let (Some(plan), Some(waiting)) = (plan, self.waiting.get_mut(index)) {
                     waiting.plan = Some(plan);
                 }
             }
         }
+        faces.hear(detection, self.waiting.front().map_or(detection.at, |waiting| waiting.meta.at));
         self.faces = Some(faces);
+    }
+
+    /// The plan for a picture by what is known at present; `None` where nobody has spoken about it yet.
+    fn planned(&self, faces: &mut FaceMasks, meta: Meta, hidden: &Hidden) -> Option<Plan> {
+        match faces.vouch(meta) {
+            Vouch::NotYet => None,
+            Vouch::No => Some(plan(hidden, meta.size, self.detector, Everything::Unsure, &[])),
+            Vouch::Yes => {
+                let claims = faces.claims(meta.at, self.rules.grid(meta.size));
+                Some(plan(hidden, meta.size, self.detector, Everything::No, &claims))
+            }
+        }
+    }
+
+    fn now_planned(&mut self, meta: Meta, hidden: &Hidden) -> Option<Plan> {
+        let mut faces = self.faces.take()?;
+        let plan = self.planned(&mut faces, meta, hidden);
+        self.faces = Some(faces);
+        plan
     }
 
     /// The pictures that may go on by now, in their order.
     pub fn due(&mut self, now: Instant) -> Vec<Release<P>> {
         let mut due = Vec::new();
-        let look_ahead = self.faces.as_ref().map(|faces| faces.config.look_ahead).unwrap_or_default();
-        while let Some(first) = self.waiting.front() {
-            let overdue = now.saturating_duration_since(first.meta.at) >= look_ahead;
-            if first.plan.is_none() && !overdue {
-                break;
-            }
-            let Some(Waiting { meta, picture, hidden, plan: vouched }) = self.waiting.pop_front() else { break };
-            let plan = vouched.unwrap_or_else(|| plan(&hidden, meta.size, self.detector, Everything::Unsure, &[]));
+        while self.waiting.front().is_some_and(|waiting| self.wait(waiting).is_none_or(|wait| waiting.meta.at + wait <= now)) {
+            let Some(Waiting { meta, picture, hidden, plan: certain }) = self.waiting.pop_front() else { break };
+            let known = certain.or_else(|| self.now_planned(meta, &hidden));
+            let plan = known.unwrap_or_else(|| plan(&hidden, meta.size, self.detector, Everything::Unsure, &[]));
             self.counters.released += 1;
             self.counters.fail_closed += u64::from(plan.fail_closed);
             due.push(Release { number: meta.number, picture, plan });
@@ -221,11 +226,16 @@ impl<P> Planner<P> {
         due
     }
 
-    /// When the oldest waiting picture is due at the latest.
+    /// When the oldest waiting picture is due, as far as is known by now: at once where its masks are certain, with a detection at or after
+    /// it when the next ones had their time to add to them, and without one at the end of the look-ahead.
     #[must_use]
     pub fn next_due(&self) -> Option<Instant> {
-        let look_ahead = self.faces.as_ref().map(|faces| faces.config.look_ahead).unwrap_or_default();
-        self.waiting.front().map(|waiting| waiting.meta.at + look_ahead)
+        self.waiting.front().map(|waiting| waiting.meta.at + self.wait(waiting).unwrap_or_default())
+    }
+
+    /// How long it waits from its capture on; `None` where there is nothing to wait for.
+    fn wait(&self, waiting: &Waiting<P>) -> Option<Duration> {
+        self.faces.as_ref().filter(|_| waiting.plan.is_none())?.wait(waiting.meta.number)
     }
 
     /// How many pictures wait.
@@ -272,93 +282,6 @@ enum Everything {
     Asked,
     /// The masks cannot be vouched for.
     Unsure,
-}
-
-/// The masks of faces: tracks, on the grid, without flicker.
-struct FaceMasks {
-    config: Faces,
-    tracker: Box<dyn Tracker>,
-    /// Of the pictures that the tracker saw.
-    size: Option<Size>,
-    heard: Option<u64>,
-    /// The picture of the last detection was captured then.
-    last: Option<Instant>,
-    /// Whether the detection before the last one says what was there before it: in a picture of the same size, not longer ago than what it
-    /// found stays masked.
-    before: bool,
-    held: HashMap<(u64, usize), Held>,
-}
-
-/// The blocks that a cover has at present.
-struct Held {
-    blocks: Blocks,
-    /// Since when they are more than needed.
-    loose: Option<Instant>,
-}
-
-impl FaceMasks {
-    fn new(config: Faces) -> Self {
-        let tracker = Box::new(Straight::new(config.margin, config.hold));
-        Self { config, tracker, size: None, heard: None, last: None, before: false, held: HashMap::new() }
-    }
-
-    /// Returns whether it is news.
-    fn hear(&mut self, detection: &Detection) -> bool {
-        if self.heard.is_some_and(|heard| detection.number <= heard) {
-            return false;
-        }
-        self.heard = Some(detection.number);
-        if self.size != Some(detection.size) {
-            // Another size: what was where does not carry over.
-            *self = Self { size: Some(detection.size), heard: self.heard, ..Self::new(self.config.clone()) };
-        }
-        let reach = self.config.hold.max(self.config.look_ahead);
-        self.before = self.last.is_some_and(|last| detection.at.saturating_duration_since(last) <= reach);
-        self.last = Some(detection.at);
-        let mut areas: Vec<Area> = detection.faces.iter().map(|found| found.area).collect();
-        if areas.len() > MAX_FACES {
-            areas = vec![Area { x: 0.0, y: 0.0, w: detection.size.width().into(), h: detection.size.height().into() }];
-        }
-        self.tracker.see(detection.at, &areas);
-        true
-    }
-
-    /// What is to be hidden in a picture of that instant.
-    fn claims(&mut self, at: Instant, grid: Grid) -> Vec<Claim> {
-        let mut seen: HashMap<u64, usize> = HashMap::new();
-        let mut claims = Vec::new();
-        let mut before = std::mem::take(&mut self.held);
-        for Cover { track, area } in self.tracker.cover(at) {
-            let index = seen.entry(track).or_default();
-            let key = (track, *index);
-            *index += 1;
-            let Some(needed) = grid.cover(area) else { continue };
-            let held = self.steady(before.remove(&key), needed, at);
-            claims.push(Claim { label: Label::FACE, track: short(track), blocks: held.blocks });
-            self.held.insert(key, held);
-        }
-        claims
-    }
-
-    /// What is held stays while it contains what is needed, unless it was too large for a while. Where it must give way, its other sides
-    /// stay as long as they are off by no more than a block.
-    fn steady(&self, held: Option<Held>, needed: Blocks, at: Instant) -> Held {
-        let new = Held { blocks: needed, loose: None };
-        let Some(held) = held else { return new };
-        if !held.blocks.contains(needed) {
-            return Held { blocks: held.blocks.moved_to(needed), loose: None };
-        }
-        if held.blocks.slack(needed) <= 1 {
-            return Held { loose: None, ..held };
-        }
-        let since = held.loose.unwrap_or(at);
-        if at.saturating_duration_since(since) >= self.config.settle { new } else { Held { loose: Some(since), ..held } }
-    }
-}
-
-/// 1 to 65535, round and round; 0 is for what is not tracked.
-fn short(track: u64) -> u16 {
-    u16::try_from(track.saturating_sub(1) % u64::from(u16::MAX)).unwrap_or(0) + 1
 }
 
 #[cfg(test)]

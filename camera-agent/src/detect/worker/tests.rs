@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use wire::id::Micros;
 
 use super::*;
-use crate::picture::Planes;
+use crate::picture::{Area, Planes};
 
 const LONG: Duration = Duration::from_secs(20);
 
@@ -79,6 +79,7 @@ fn worker(fake: Fake) -> Worker {
         give_up: Duration::from_millis(200),
         pause: Duration::from_millis(1),
         longest_pause: Duration::from_millis(2),
+        rhythm: Rhythm { every: Duration::ZERO, thorough: Duration::ZERO },
         ..Config::default()
     };
     Worker::start(Arc::new(fake), config)
@@ -185,7 +186,7 @@ fn those_that_all_hang_are_bounded() {
 #[test]
 fn it_looks_no_more_often_than_asked() {
     let mut worker = worker(Fake::new(&[Act::Find]));
-    worker.config.interval = Duration::from_secs(10);
+    worker.schedule = Schedule::new(Rhythm { every: Duration::from_secs(10), thorough: Duration::ZERO });
     let start = Instant::now();
     for number in 0..5 {
         worker.offer(&Picture { at: start + Duration::from_secs(4) * number as u32, ..picture(number) });

@@ -4,8 +4,8 @@ use proptest::prelude::*;
 use wire::frame::DetectorState;
 
 use super::*;
-use crate::detect::{Detection, Found};
-use crate::mask::{Config, Fixed, Meta, Mode, Planner, Polygon, Shape};
+use crate::detect::{Detection, Found, Look};
+use crate::mask::{Config, Faces, Fixed, Meta, Mode, Planner, Polygon, Shape};
 use crate::picture::Area;
 
 /// A picture in which every sample differs from its neighbours.
@@ -170,8 +170,9 @@ fn crowded(config: Config, size: Size, faces: &[Area]) -> Plan {
     planner.push(Meta { number, at, size }, ());
     let faces = faces.iter().map(|area| Found { area: *area, score: 0.9 }).collect();
     planner.detector_is(DetectorState::Ready);
-    planner.detection(&Detection { number, at, size, faces, took: std::time::Duration::ZERO });
-    planner.due(at).remove(0).plan
+    let took = std::time::Duration::ZERO;
+    planner.detection(&Detection { number, at, size, look: Look::Thorough, smallest: 0.0, faces, took });
+    planner.due(at + Faces::default().look_ahead).remove(0).plan
 }
 
 fn areas() -> impl Strategy<Value = Vec<Area>> {

@@ -194,7 +194,8 @@ proptest! {
                     next += 1;
                 }
                 Event::Detection if next > 0 => {
-                    let detection = Detection { number: next - 1, at: rig.start + ms(clock), size: size(640, 368), faces: Vec::new(), took: ms(1) };
+                    let (number, at, size, look) = (next - 1, rig.start + ms(clock), size(640, 368), Look::Thorough);
+                    let detection = Detection { number, at, size, look, smallest: 0.0, faces: Vec::new(), took: ms(1) };
                     rig.planner.detector_is(DetectorState::Ready);
                     rig.planner.detection(&detection);
                 }
