@@ -29,7 +29,7 @@
 //!
 //! Codes of refusals: `signed-out` (401: no session, or it has ended), `sign-in` (401: name or secret is wrong; it is never said which),
 //! `csrf` (403), `closed`, `invite` (403: registration), `name` (400: not a name), `name-taken` (409), `keys` (400: weak or not canonical
-//! keys), `too-many` (429), `busy` (429: too many sign-ins at one time), `full` (409), `not-allowed` (403), `not-found` (404), `body` (4xx).
+//! keys), `too-many` (429), `busy` (429: too many sign-ins at one time), `full` (409), `changed` (409: at the same moment), `log` (503: it cannot be written), `not-allowed` (403), `not-found` (404), `body` (4xx).
 
 use serde::{Deserialize, Serialize};
 use wire::id::{Fingerprint, ViewerKeys};

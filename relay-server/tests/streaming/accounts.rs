@@ -3,7 +3,8 @@
 use std::time::{Duration, Instant};
 
 use ed25519_dalek::SigningKey;
-use link::api::account::{Base64, Keys, PublicKeys, Secret, WrappedKeys};
+use link::api::Error;
+use link::api::account::{self as api, Base64, Keys, PublicKeys, Recovery, Register, Registered, Secret, SignIn, SignedIn, WrappedKeys};
 use relay_server::accounts::record::KeptRecovery;
 use relay_server::accounts::session::{Session, TokenHash};
 use relay_server::accounts::{Change, New};
@@ -229,4 +230,62 @@ async fn a_camera_for_named_people() {
     agent.epoch().await;
     agent.send("K").await;
     assert_eq!(hers.refusal().await.reason, Reason::NotAllowed);
+}
+
+/// The status of a refusal.
+fn status<T: std::fmt::Debug>(answer: Result<T, Error>) -> u16 {
+    match answer.unwrap_err() {
+        Error::Refused { status, .. } => status,
+        other => panic!("{other}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_and_an_agent_use_the_api_of_a_whole_relay() {
+    let relay = Relay::whole_with(granted).await;
+    let mut agent = Agent::start(&relay, "front-door", Camera::new(1, 1).granting_to(fingerprint(1))).await;
+    agent.send("K").await;
+    let (invite, _) = relay.parts.accounts.invite(Duration::from_secs(3600)).unwrap();
+
+    let nobody = relay.api(None);
+    let wrapped = WrappedKeys { x25519: Base64([1; 76]), ed25519: Base64([2; 76]) };
+    let register = Register {
+        name: "ada".to_owned(),
+        sign_in: Secret::new(&[1; 32]),
+        keys: Keys { public: public(1), wrapped },
+        recovery: Recovery { sign_in: Secret::new(&[2; 32]), wrapped },
+        invite: Some(invite.to_string()),
+    };
+    let registered: Registered = nobody.post_json("/api/v1/accounts", &register).await.unwrap();
+    assert_eq!(registered.fingerprint, fingerprint(1).to_string());
+    let signed_in: SignedIn =
+        nobody.post_json("/api/v1/sessions", &SignIn { name: "ada".to_owned(), sign_in: Secret::new(&[1; 32]) }).await.unwrap();
+    let ada = relay.api(None).with_token(&signed_in.token.reveal());
+
+    // A camera's agent looks people up by its certificate; whoever shows none does not.
+    let person: api::Person = relay.api(Some(&agent.identity)).get_json("/api/v1/people/ada").await.unwrap();
+    assert_eq!(person.public, public(1));
+    assert_eq!(status(nobody.get_json::<api::Person>("/api/v1/people/ada").await), 401);
+    assert_eq!(status(relay.api(Some(&agent.identity)).get_json::<api::Account>("/api/v1/account").await), 401);
+
+    let ticket: api::Ticket = ada.post_json("/api/v1/tickets", &()).await.unwrap();
+    let mut viewer = Viewer::signed_in(&relay, &ticket.ticket).await;
+    viewer.say(&Message::Subscribe(sealed())).await;
+    assert_eq!(present(&mut viewer).await, [true]);
+    let () = ada.send_json("DELETE".parse().unwrap(), "/api/v1/sessions/current", &()).await.unwrap();
+    assert_eq!(viewer.refusal().await.reason, Reason::SignedOut);
+    assert_eq!(status(ada.get_json::<api::Account>("/api/v1/account").await), 401);
+
+    // All of it survives a restart, and the log shows that nothing was changed.
+    eventually("the end is logged", || relay.logged().iter().any(|(_, kind, _)| kind == "hand-out-ended")).await;
+    let before = relay.logged();
+    drop((agent, viewer));
+    let relay = relay.restart().await;
+    assert_eq!(relay.logged(), before);
+    let kinds: Vec<&str> = before.iter().map(|(_, kind, _)| kind.as_str()).collect();
+    assert_eq!(kinds.iter().filter(|kind| **kind == "hand-out").count(), 1, "{kinds:?}");
+    assert!(relay.parts.accounts.account(&"ada".parse().unwrap()).unwrap().is_some());
+    let report = relay.parts.log.verify(&relay.parts.authority.relay_key().verifying_key(), &[]).unwrap();
+    assert!(report.wrong.is_empty() && report.head.is_some(), "{report:?}");
+    relay.stop().await;
 }

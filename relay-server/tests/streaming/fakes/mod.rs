@@ -173,9 +173,19 @@ impl Relay {
 
     /// A whole relay, with its archive and everything else.
     pub async fn whole() -> Self {
+        Self::whole_with(|config| config).await
+    }
+
+    pub async fn whole_with(change: impl FnOnce(Config) -> Config) -> Self {
         let dir = Arc::new(tempfile::tempdir().unwrap());
-        let config = made(&dir);
+        let config = change(made(&dir));
         Self::run(dir, config).await
+    }
+
+    /// Asks a whole relay's API, as our own programs do.
+    pub fn api(&self, identity: Option<&Identity>) -> link::api::Client {
+        let client = tls::Client::new(Trust::Pinned(self.root), identity, tls::API).unwrap();
+        link::api::Client::new(link::address::Relay::new("127.0.0.1", self.at.port()).unwrap(), client)
     }
 
     async fn run(dir: Arc<TempDir>, config: Config) -> Self {
