@@ -118,7 +118,7 @@ impl Server {
             .map_err(|error| Error::Tls(rustls::Error::General(error.to_string())))
     }
 
-    fn config(&self, alpn: &[&[u8]]) -> Result<ServerConfig, Error> {
+    pub(super) fn config(&self, alpn: &[&[u8]]) -> Result<ServerConfig, Error> {
         let clients: Arc<dyn ClientCertVerifier> = Arc::clone(&self.clients) as _;
         let shown: Arc<dyn ResolvesServerCert> = Arc::clone(&self.shown) as _;
         let mut config = ServerConfig::builder_with_provider(provider())

@@ -155,7 +155,9 @@ async fn guessing_is_slow_and_hinders_nobody_else() {
 #[tokio::test]
 async fn whatever_is_wrong_is_said_in_json() {
     let bench = Bench::new();
-    assert_eq!(code(&get(&bench, "/").await), (404, "not-found"));
+    for nothing in ["/nothing", "/assets/", "/assets/nothing.js", "/assets/../Cargo.toml"] {
+        assert_eq!(code(&get(&bench, nothing).await), (404, "not-found"), "{nothing}");
+    }
     assert_eq!(code(&get(&bench, "/api/v1/../../etc/passwd").await), (404, "not-found"));
     assert_eq!(code(&get(&bench, "/api/v1/enrol").await), (405, "method"));
     assert_eq!(code(&post(&bench, peer(3), "{").await), (400, "body"));
@@ -165,6 +167,23 @@ async fn whatever_is_wrong_is_said_in_json() {
     let untyped = Request::post("/api/v1/enrol").body(Body::from("{}")).unwrap();
     let (status, _, answer) = ask(&bench, peer(3), untyped).await;
     assert_eq!(code(&(status, answer)), (415, "body"));
+}
+
+#[tokio::test]
+async fn the_page_is_served_with_its_policy_and_kept_while_it_is_the_same() {
+    let bench = Bench::new();
+    let ask = async |tag: Option<&str>| {
+        let request = Request::get("/").header("if-none-match", tag.unwrap_or("\"another\"")).body(Body::empty()).unwrap();
+        let mut request = request;
+        request.extensions_mut().insert(ConnectInfo(peer(1)));
+        let response = router(Arc::clone(&bench.web)).oneshot(request).await.unwrap();
+        let header = |name: &str| response.headers().get(name).unwrap().to_str().unwrap().to_owned();
+        (response.status(), header("content-security-policy"), header("etag"))
+    };
+    let (status, policy, tag) = ask(None).await;
+    assert_eq!(status, StatusCode::OK);
+    assert!(policy.starts_with("default-src 'none'; script-src 'self'"), "{policy}");
+    assert_eq!(ask(Some(&tag)).await.0, StatusCode::NOT_MODIFIED);
 }
 
 /// Sends nothing, for ever.
