@@ -5,6 +5,7 @@ use std::time::Duration;
 use celosia_tests::audience::{Ask, Audience};
 use celosia_tests::patience::eventually_blocking;
 use celosia_tests::person::{PASSWORD, Person};
+use celosia_tests::search::files;
 use celosia_tests::secrets::{forms, leaks};
 use celosia_tests::site::{Site, unlocking};
 use celosia_tests::world::last;

@@ -10,7 +10,7 @@ use link::tls::Trust;
 use viewer::relay::Relay;
 use viewer::watch::{Event, Options, Watch};
 use wire::id::Micros;
-use wire::message::Span;
+use wire::message::{Hello, Span};
 use wire::verdict::{Reason, Verdict};
 
 use super::camera::Place;
@@ -33,7 +33,7 @@ fn run<T>(work: impl Future<Output = T>) -> T {
 }
 
 async fn open(site: &Site, camera: &str, span: Span) -> Watch {
-    let relay = within("the relay", Relay::connect(&site.address(), Trust::Pinned(site.root()), None)).await.unwrap();
+    let relay = within("the relay", Relay::connect(&site.address(), Trust::Pinned(site.root()), Hello::new(None))).await.unwrap();
     let options = Options { camera: camera.parse().unwrap(), span, recipient: None, pace: 0, key_frames_only: false };
     within("the range", Watch::open(relay, &options, |_| Ok(None))).await.unwrap()
 }
