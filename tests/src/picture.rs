@@ -50,7 +50,7 @@ impl Luma {
     #[must_use]
     pub fn is_flat(&self) -> bool {
         let (darkest, brightest) = self.samples.iter().fold((u8::MAX, 0), |(low, high), sample| (low.min(*sample), high.max(*sample)));
-        brightest.saturating_sub(darkest) < 6
+        brightest.saturating_sub(darkest) < 10
     }
 
     /// The first plane of I420.

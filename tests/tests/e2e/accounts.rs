@@ -175,7 +175,7 @@ fn the_relay_never_gets_what_opens() {
     let secrets = [("her password", ANA.as_bytes().to_vec()), ("her recovery code", code.trim().as_bytes().to_vec())];
     assert_eq!(leaks(&place.site, &["relay", "logs"], &secrets), Vec::<String>::new());
     // The control: what is planted there is found; and her name is there, so the right files were searched.
-    place.site.write("relay/planted", &[b"...".as_slice(), ANA.as_bytes()].concat());
+    let _ = place.site.write("relay/planted", &[b"...".as_slice(), ANA.as_bytes()].concat());
     assert_eq!(leaks(&place.site, &["relay", "logs"], &secrets).len(), 1);
     assert!(!leaks(&place.site, &["relay"], &[("her name", b"ana".to_vec())]).is_empty());
 }

@@ -38,13 +38,16 @@ fn what_people_type() {
         ("watch Front@relay.example", "is not a camera"),
         ("watch front-door@relay.example:0", "is not a port"),
         ("watch front-door@relay.example --from yesterday", "not a time"),
-        ("watch front-door@relay.example --unlock", "--identity"),
+        ("watch front-door@relay.example --identity x --password-file y", "--unlock"),
         ("watch front-door@relay.example --labels Face --unlock --identity x", "not a label"),
     ] {
         let ended = site.program("viewer").args(arguments).run();
         assert_eq!(ended.code, Some(64), "{arguments}: {ended}");
         assert!(ended.stderr.contains(says), "{arguments}: {ended}");
     }
+    // Without an identity file it is the account that unlocks, and nobody is signed in.
+    let unlock = site.program("viewer").args("watch front-door@relay.example --unlock").run();
+    unlock.expect(77).says(&["nobody is signed in", "viewer sign-in", "--identity"]);
     let short = site.write("short.password", b"12345\n");
     let ended = site.program("viewer").args("keygen ana.identity --password-file").arg(&short).run();
     ended.expect(64).says(&["password"]);
