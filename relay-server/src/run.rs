@@ -269,7 +269,10 @@ impl Relay {
         tasks.spawn(async move {
             match metrics {
                 Some(metrics) => metrics.serve(stop).await.map_err(ended("metrics")),
-                None => Ok(stop.draining().await),
+                None => {
+                    stop.draining().await;
+                    Ok(())
+                }
             }
         });
         Ok(Self { base, parts, archive, at, metrics_at, tasks })

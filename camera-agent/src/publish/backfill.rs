@@ -53,7 +53,7 @@ pub(super) async fn run(
         let next;
         // Reading blocks on the disk.
         (cursor, next) = match spawn_blocking(move || {
-            let next = cursor.next();
+            let next = cursor.advance();
             (cursor, next)
         })
         .await

@@ -50,7 +50,7 @@ impl Cursor {
 
     /// The next group. It counts as being sent until [`Spool::landed`] says otherwise.
     #[must_use]
-    pub fn next(&mut self) -> Next {
+    pub fn advance(&mut self) -> Next {
         loop {
             if self.volume.is_none() && !self.look() {
                 return Next::Nothing;

@@ -42,7 +42,7 @@ fn filled(config: Config, frames: &[Signed]) -> Spool {
 fn again(spool: &Spool) -> Vec<Again> {
     let mut cursor = spool.cursor();
     let mut all = Vec::new();
-    while let Next::Group(group) = cursor.next() {
+    while let Next::Group(group) = cursor.advance() {
         spool.landed(group.run, true);
         all.push(*group);
     }

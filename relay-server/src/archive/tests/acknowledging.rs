@@ -156,9 +156,12 @@ enum Order {
     NoSync,
 }
 
+/// Frames by camera and place.
+type Frames = HashSet<(CameraId, Place)>;
+
 /// Three cameras' worth of frames on a disk that forgets what was not synced; what was told by the time the power goes, and what is there
 /// after it.
-fn power_cut(at: u64, order: Order) -> (HashSet<(CameraId, Place)>, HashSet<(CameraId, Place)>) {
+fn power_cut(at: u64, order: Order) -> (Frames, Frames) {
     let (bench, disk) = (Bench::default(), Faulty::default());
     if order == Order::NoSync {
         disk.lie();
