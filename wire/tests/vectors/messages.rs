@@ -50,6 +50,7 @@ pub fn every_kind() -> Vec<(&'static str, Message)> {
         ("receipt", Message::Receipt { subscription: 1, receipt: receipts::receipt() }),
         ("end of range", Message::EndOfRange { subscription: 2 }),
         ("refused", Message::Refused(Refused { subscription: 1, reason: Reason::UnknownCamera, text: "no camera “front-dor”".into() })),
+        ("refused, signed out", Message::Refused(Refused { subscription: 2, reason: Reason::SignedOut, text: "sign in again".into() })),
         ("refused, the whole connection", Message::Refused(Refused { subscription: 0, reason: Reason::Version, text: String::new() })),
         ("audit head", Message::AuditHead { head: Bytes::from_static(b"signed by the relay key") }),
     ]
@@ -138,7 +139,7 @@ pub fn made() -> Vectors<Said> {
             malformed("receipt, cut", &bytes("receipt")[..100], "receipt", "truncated"),
             malformed("end of range, one byte more", changed("end of range", &|bytes| bytes.push(0)), "message", "trailing"),
             malformed("refused, reason 0", at("refused", 6, 0), "reason", "unknown"),
-            malformed("refused, reason 14", at("refused", 6, 14), "reason", "unknown"),
+            malformed("refused, reason 15", at("refused", 6, 15), "reason", "unknown"),
             malformed("refused, an escape sequence", at("refused", 8, 0x1b), "text", "text"),
             malformed(
                 "refused, a turn of the writing direction",

@@ -291,7 +291,7 @@ export class Watch {
     this.rest();
     this.phase = reason === "offline" ? "offline" : "refused";
     this.text = text;
-    if (reason === "not-allowed" || reason === "unknown-camera") return;
+    if (reason === "not-allowed" || reason === "unknown-camera" || reason === "signed-out") return;
     this.timer = setTimeout(() => this.subscribe(), this.retry);
     this.retry = Math.min(this.retry * 2, RETRY[1]);
   }

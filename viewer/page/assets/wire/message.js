@@ -10,7 +10,7 @@ import { VERSION, readName } from "./words.js";
 /** Why something was refused, by number. */
 export const REASONS = /** @type {const} */ ([
   "", "version", "not-built", "malformed", "out-of-turn", "unknown-camera", "not-allowed", "too-many", "not-verified", "forked", "replaced",
-  "stopping", "storage", "offline",
+  "stopping", "storage", "offline", "signed-out",
 ]);
 
 /** @typedef {Uint8Array<ArrayBuffer>} Bytes */
