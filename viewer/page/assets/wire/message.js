@@ -33,8 +33,9 @@ export const REASONS = /** @type {const} */ ([
 /** @typedef {{ kind: "refused", subscription: number, reason: typeof REASONS[number], text: string }} Refused */
 /**
  * @typedef {Hello | Subscribe | Camera | RecordMessage | Grants | FrameMessage | Gap | Refused
- *   | { kind: "publish" | "unsubscribe" | "end-of-range", subscription: number }
- *   | { kind: "durable-ack", subscription: number, session: bigint, sequence: bigint }
+ *   | { kind: "unsubscribe" | "end-of-range", subscription: number }
+ *   | { kind: "publish", subscription: number, backfill: number }
+ *   | { kind: "durable-ack", subscription: number, session: bigint, first: bigint, last: bigint }
  *   | { kind: "receipt", subscription: number, receipt: import("./receipt.js").SignedReceipt }
  *   | { kind: "audit-head", head: Bytes }} Message
  */
@@ -64,7 +65,7 @@ function read(kind, reader) {
   const subscription = () => reader.u32("subscription");
   switch (kind) {
     case 1: return readHello(reader);
-    case 2: return { kind: "publish", subscription: subscription() };
+    case 2: return { kind: "publish", subscription: subscription(), backfill: subscription() };
     case 3: return readSubscribe(subscription(), reader);
     case 4: return { kind: "unsubscribe", subscription: subscription() };
     case 5: return {
@@ -77,7 +78,7 @@ function read(kind, reader) {
     };
     case 8: return readFrame(subscription(), reader);
     case 9: return readGap(subscription(), reader);
-    case 10: return { kind: "durable-ack", subscription: subscription(), session: reader.u64("session"), sequence: reader.u64("sequence") };
+    case 10: return readDurableAck(subscription(), reader);
     case 11: return { kind: "receipt", subscription: subscription(), receipt: decodeReceipt(reader.rest()) };
     case 12: return { kind: "end-of-range", subscription: subscription() };
     case 13: return readRefused(subscription(), reader);
@@ -159,6 +160,17 @@ function readGap(subscription, reader) {
   if (cause !== 1 && cause !== 2) throw new Malformed("gap", "unknown");
   if (first > last) throw new Malformed("gap", "contradiction");
   return { kind: "gap", subscription, session, first, last, cause: cause === 1 ? "slow" : "missing" };
+}
+
+/**
+ * @param {number} subscription
+ * @param {Reader} reader
+ * @returns {Message}
+ */
+function readDurableAck(subscription, reader) {
+  const [session, first, last] = [reader.u64("durable ack"), reader.u64("durable ack"), reader.u64("durable ack")];
+  if (first > last) throw new Malformed("durable ack", "contradiction");
+  return { kind: "durable-ack", subscription, session, first, last };
 }
 
 /**
