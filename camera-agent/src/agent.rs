@@ -182,7 +182,7 @@ impl From<Error> for exit::Error {
             Error::Viewers(viewers::Error::Unreadable { why, .. }) => Code::of_input(why),
             Error::Viewers(_) | Error::OtherName { .. } => Code::Usage,
             Error::NoOwner(_) => {
-                let help = "camera-agent viewers add NAME --key KEY --owner names one; owner = \"none\" under [camera] does without";
+                let help = "camera-agent viewers add NAME --owner names one; owner = \"none\" under [camera] does without";
                 return Self::of(Code::Usage, &error).with_help(help);
             }
             Error::Enrolment(_) => {

@@ -338,7 +338,7 @@ async fn without_an_owner_nothing_is_captured() {
     let start = || Agent::start(&config, parts(&dir, live(), Behaviour::Finds, Kept::default()), Shutdown::new());
     let stopped: exit::Error = start().await.err().unwrap().into();
     assert_eq!(stopped.code, Code::Usage);
-    assert!(stopped.to_string().contains("viewers add NAME --key KEY --owner"), "{stopped}");
+    assert!(stopped.to_string().contains("viewers add NAME --owner"), "{stopped}");
     assert!(!dir.path().join("session").exists(), "no session was begun");
     authorize(&dir, "ana", &Identity::generate().unwrap(), "face");
     let agent = start().await.unwrap();

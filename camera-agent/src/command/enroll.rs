@@ -50,9 +50,9 @@ impl Enroll {
         say(&format!("  camera id  {}", enrolment.id()))?;
         say(&format!("  folder     {} (keep camera.key: it is this camera)", wish.dir.display()))?;
         let dir = wish.dir.display();
-        say("next, with the key of a person who owns the camera (`viewer keygen` makes one):")?;
+        say("next, with the account of a person who owns the camera (`viewer register` makes one):")?;
         say(&format!(
-            "  camera-agent viewers add NAME --key KEY --owner --dir {dir}\n  camera-agent check --dir {dir}\n  camera-agent run --dir {dir}"
+            "  camera-agent viewers add NAME --owner --dir {dir}\n  camera-agent check --dir {dir}\n  camera-agent run --dir {dir}"
         ))
     }
 }

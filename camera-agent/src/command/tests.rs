@@ -84,6 +84,9 @@ async fn viewers_are_added_with_what_is_usual_and_whole_frame_only_by_name() {
     assert_eq!(code(carried_out(&dir, &["viewers", "remove", "eve"]).await), Code::Usage);
     assert_eq!(list(&dir).len(), 2);
 
+    // Other labels make her no less of an owner.
+    carried_out(&dir, &["viewers", "add", "ana", "--key", &ana, "--labels", "till"]).await.unwrap();
+    assert!(list(&dir).iter().any(|(name, labels, owner)| name == "ana" && labels == &["till"] && *owner), "{:?}", list(&dir));
     carried_out(&dir, &["viewers", "remove", "ana"]).await.unwrap();
     assert_eq!(list(&dir).len(), 1);
 }

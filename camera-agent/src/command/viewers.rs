@@ -43,7 +43,7 @@ pub(super) enum Command {
         /// Their fingerprint as they told it (64 hexadecimal digits, spaces allowed), instead of being asked for a part of it.
         #[arg(long, value_name = "FINGERPRINT", conflicts_with = "key")]
         fingerprint: Option<String>,
-        /// They own the camera: they may hand out recordings to others, and delete them.
+        /// They own the camera: at least one owner must be named. Who is one stays one until the name is removed.
         #[arg(long)]
         owner: bool,
         /// What they can see, by label: face, whole-frame, and the labels of the configuration (see --config).
@@ -94,6 +94,9 @@ impl Command {
                     Some(key) => key.parse().or_exit(Code::Usage)?,
                     None => of_account(dir, &path, &name, fingerprint.as_deref()).await?,
                 };
+                // Other labels make nobody less of an owner, who would be missed only at the next start.
+                let known = if path.exists() { Some(Viewers::load(&path).map_err(exit)?) } else { None };
+                let owner = owner || known.iter().flat_map(Viewers::list).any(|viewer| viewer.name == name && viewer.owner);
                 add(&config, path, Viewer { name, key, owner, labels })
             }
         }
@@ -162,7 +165,7 @@ fn list(viewers: &Viewers, json: bool) -> Result<(), Error> {
         return say_json(&Listed { version: viewers.version(), digest: viewers.digest().to_string(), viewers: entries.collect() });
     }
     if viewers.list().is_empty() {
-        return say("nobody can unlock: `camera-agent viewers add NAME --key KEY --owner` names the first");
+        return say("nobody can unlock: `camera-agent viewers add NAME --owner` names the first");
     }
     for viewer in viewers.list() {
         let labels: Vec<_> = viewer.labels.iter().map(LabelName::as_str).collect();

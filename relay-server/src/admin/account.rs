@@ -60,7 +60,7 @@ pub(super) async fn invite(State(admin): State<Arc<Admin>>, Json(invite): Json<I
     let (accounts, valid) = (Arc::clone(&admin.accounts), Duration::from_secs(invite.valid_seconds));
     let made = spawn_blocking(move || accounts.invite(valid)).await;
     let (token, expires) = made.map_err(|error| Refused::internal(&error))?.map_err(|error| refused(&error))?;
-    let command = format!("viewer register --relay {} --invite {token}", admin.address);
+    let command = format!("viewer register NAME --relay {} --invite {token}", admin.address);
     Ok(Json(Invited { token: token.to_string(), expires: moment::text(expires), command }))
 }
 

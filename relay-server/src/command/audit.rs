@@ -38,7 +38,7 @@ pub(super) struct Showing {
 
 #[derive(Debug, Args)]
 pub(super) struct Verifying {
-    /// A file with heads that were kept elsewhere, one a line: agents keep them, and this command prints the newest.
+    /// A file with heads that were kept elsewhere, one a line: this command prints the newest.
     #[arg(long, value_name = "FILE")]
     heads: Option<PathBuf>,
     #[command(flatten)]
