@@ -1,6 +1,6 @@
 //! Somebody with an account at the relay: their key is asked for there, and believed only once two people have compared it.
 //!
-//! The relay could answer with a key of its own. So two of the fingerprint's sixteen groups are hidden here, and whoever adds the person
+//! The relay could answer with a key of its own. So four of the fingerprint's sixteen groups are hidden here, and whoever adds the person
 //! types them as that person reads them out.
 
 use std::io::{self, BufRead as _, IsTerminal as _, Write as _};
@@ -14,8 +14,9 @@ use wire::id::{Fingerprint, Name};
 
 use crate::enroll::Enrolment;
 
-/// How many groups are typed: 32 bits that a relay would have to guess.
-const TYPED: usize = 2;
+/// How many groups are typed. A relay may search for a key that is alike in some of the sixteen, before it knows which will be asked for: in four,
+/// 2^53 keys, and then these four are asked for once in 1,820 times.
+const TYPED: usize = 4;
 
 /// What is shown of a group that has to be typed.
 const HIDDEN: &str = "····";
@@ -61,7 +62,8 @@ pub fn compare(name: &Name, key: &PublicIdentity, brought: Option<Fingerprint>) 
     choose(&mut places)?;
     println!("The relay has this key for {name}. Let them read their fingerprint to you, over a way that is not this relay:");
     println!("  {}", with_gaps(fingerprint, &places));
-    print!("Type the two groups that are hidden, number {} and {}: ", places[0] + 1, places[1] + 1);
+    let numbers: Vec<String> = places.iter().map(|place| (place + 1).to_string()).collect();
+    print!("Type the groups that are hidden, number {}: ", numbers.join(", "));
     io::stdout().flush().or_exit(Code::Io)?;
     let mut typed = String::new();
     io::stdin().lock().read_line(&mut typed).or_exit(Code::Io)?;
@@ -74,14 +76,14 @@ fn differs(name: &Name) -> Error {
     )
 }
 
-/// Two different places in rising order, which nobody can foretell.
+/// Different places in rising order, which nobody can foretell.
 fn choose(places: &mut [usize; TYPED]) -> Result<(), Error> {
-    let mut random = [0u8; 2];
+    let mut random = [0u8; TYPED];
     loop {
         getrandom::fill(&mut random).or_exit(Code::Internal)?;
-        let [one, two] = random.map(|byte| usize::from(byte % 16));
-        if one != two {
-            *places = [one.min(two), one.max(two)];
+        *places = random.map(|byte| usize::from(byte % 16));
+        places.sort_unstable();
+        if places.windows(2).all(|pair| pair[0] < pair[1]) {
             return Ok(());
         }
     }
@@ -116,7 +118,7 @@ mod tests {
         let fingerprint = key().keys().fingerprint();
         let mut places = [0; TYPED];
         choose(&mut places).unwrap();
-        assert!(places[0] < places[1] && places[1] < 16);
+        assert!(places.windows(2).all(|pair| pair[0] < pair[1]) && places[TYPED - 1] < 16);
         let shown = with_gaps(fingerprint, &places);
         let groups: Vec<_> = shown.split(' ').collect();
         assert_eq!(groups.len(), 16);

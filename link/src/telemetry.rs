@@ -11,6 +11,9 @@ use tracing_subscriber::util::{SubscriberInitExt as _, TryInitError};
 pub const DEFAULT: &str =
     "info,quinn=warn,quinn_proto=warn,quinn_udp=error,rustls=error,hyper=warn,h2=warn,tract=warn,retina=warn,h264_reader=warn";
 
+/// Libraries that say something for every few bytes of a stranger's, so that anybody could fill the log: they are never told.
+const UNTOLD: [&str; 2] = ["web_transport_quinn", "web_transport_proto"];
+
 /// For whom the events are.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub enum Format {
@@ -57,6 +60,7 @@ where
 {
     let filter = filter.filter(|text| !text.trim().is_empty()).unwrap_or(DEFAULT);
     let filter = EnvFilter::try_new(filter).map_err(|error| Error::Filter { filter: filter.to_owned(), cause: error.to_string() })?;
+    let filter = UNTOLD.iter().filter_map(|name| format!("{name}=off").parse().ok()).fold(filter, EnvFilter::add_directive);
     let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer);
     Ok(match format {
         Format::Human => Box::new(builder.with_ansi(colour).finish()),

@@ -14,7 +14,7 @@ pub(crate) mod webtransport;
 use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
 use link::api::account::Secret;
@@ -22,7 +22,7 @@ use link::shutdown::Shutdown;
 use quinn::Connection;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::task::{AbortHandle, Id, JoinError, JoinSet, spawn_blocking};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep_until, timeout};
 use wire::context::VERSION;
 use wire::id::{CameraId, Fingerprint, Name};
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused, Span, Subscribe};
@@ -184,8 +184,13 @@ impl Session {
 
     async fn run<E: Ear>(&mut self, ear: E, shutdown: &Shutdown) -> End {
         let mut message = std::pin::pin!(ear.hear(MAX_HELLO));
+        let (mut idle_since, mut was_idle) = (Instant::now(), false);
         loop {
             let idle = self.running.is_empty();
+            if !(idle && was_idle) {
+                idle_since = Instant::now();
+            }
+            was_idle = idle;
             tokio::select! {
                 biased;
                 () = shutdown.draining() => return End::Refused(refused(0, Reason::Stopping, "this relay is shutting down")),
@@ -196,11 +201,13 @@ impl Session {
                 }
                 (ear, said) = &mut message => {
                     message.set(ear.hear(MAX_HELLO));
+                    // Only who asks for something is at work; there may be nothing to end, and saying so is no work.
+                    was_idle &= !matches!(said, Ok(Message::Subscribe(_)));
                     if let Some(end) = self.hear(said).await {
                         return end;
                     }
                 }
-                () = sleep(IDLE), if idle => {
+                () = sleep_until(idle_since + IDLE), if idle => {
                     return End::Refused(refused(0, Reason::TooMany, format!("nothing was asked for in {IDLE:?}")));
                 }
             }
@@ -262,7 +269,7 @@ impl Session {
 
     async fn subscribe(&mut self, subscribe: Subscribe) -> Result<(), (Reason, String)> {
         let Subscribe { subscription, camera: name, layers, span, pace, key_frames_only } = subscribe;
-        if self.rate.attempt((), Instant::now()).is_err() {
+        if self.rate.attempt((), Instant::now().into_std()).is_err() {
             return Err((Reason::TooMany, "too many subscriptions in a minute: wait a little".to_owned()));
         }
         if self.running.len() >= SUBSCRIPTIONS {
@@ -287,6 +294,7 @@ impl Session {
         let account = lease.as_ref().map(|lease| Arc::clone(lease.account()));
         let address = self.from.clone();
         let wanted = Wanted { subscription, camera: name.clone(), layers, viewer, account, address, key_frames_only };
+        let known = lease.is_some();
         let lease = lease.filter(|_| rests);
         let task = match (span, found.channel) {
             (Span::Live, Some(channel)) if channel.is_online() => {
@@ -295,7 +303,7 @@ impl Session {
             }
             (Span::Live, _) => return Err((Reason::Offline, format!("{name} is not connected at the moment: try again later"))),
             (Span::Range { from, to }, _) => {
-                let permits = range::Permits::take(&self.parts.replays, &self.replays)?;
+                let permits = range::Permits::take(&self.parts.replays, &self.replays, known)?;
                 let replay = range::Replay::new(&self.parts, &self.way, found.camera, wanted, pace);
                 self.tasks.spawn(while_signed_in(lease, subscription, replay.run(from, to, permits)))
             }

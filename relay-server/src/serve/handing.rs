@@ -82,9 +82,9 @@ impl Handing {
         Ok(())
     }
 
-    /// The labels that are handed out now.
-    pub(super) const fn labels(&self) -> LabelSet {
-        self.labels
+    /// The labels that are handed out of this epoch: none, unless it is the one that was decided on and recorded last.
+    pub(super) fn labels(&self, epoch: Digest) -> LabelSet {
+        if self.epoch == Some(epoch) { self.labels } else { LabelSet::NONE }
     }
 
     /// Takes up an epoch; says whether it is another one.

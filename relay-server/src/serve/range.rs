@@ -18,7 +18,7 @@ use super::handing::{Handing, Wanted};
 use super::live::End;
 use super::way::{Row, Way};
 use crate::control::refused;
-use crate::limits::{RANGE_CHUNK, RANGE_PAUSE, RANGE_WRITE};
+use crate::limits::{RANGE_CHUNK, RANGE_PAUSE, RANGE_WRITE, REPLAYS};
 use crate::parts::Parts;
 use crate::verify::Epoch;
 use tokio::sync::mpsc;
@@ -91,8 +91,12 @@ pub(super) struct Permits {
 }
 
 impl Permits {
-    pub(super) fn take(everywhere: &Arc<Semaphore>, here: &Arc<Semaphore>) -> Result<Self, (Reason, String)> {
+    /// Half of the room is kept for those who are `known`: whoever has an account.
+    pub(super) fn take(everywhere: &Arc<Semaphore>, here: &Arc<Semaphore>, known: bool) -> Result<Self, (Reason, String)> {
         let full = |text: &str| (Reason::TooMany, text.to_owned());
+        if !known && everywhere.available_permits() <= REPLAYS / 2 {
+            return Err(full("this relay replays as much as it can for people without an account: try again later"));
+        }
         let here = Arc::clone(here).try_acquire_owned().map_err(|_| full("this connection replays as much as one may"))?;
         let everywhere =
             Arc::clone(everywhere).try_acquire_owned().map_err(|_| full("this relay replays as much as it can: try again later"))?;
@@ -185,7 +189,7 @@ impl Replay {
             }
             Recorded::Frame(frame) => {
                 self.pace.wait(frame.header().captured_at).await;
-                let labels = self.handing.labels();
+                let labels = self.handing.labels(frame.context().record);
                 let bytes = frame.withhold(|kind| labels.shows(kind));
                 stream.write(&Message::frame_head(subscription, frame.context().session.number), bytes).await?;
                 self.parts.counters.frames_replayed.one();

@@ -7,6 +7,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::ws::{CloseFrame, Message as Row, Utf8Bytes, WebSocket, WebSocketUpgrade};
@@ -24,11 +25,12 @@ use tokio::sync::mpsc;
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
 use wire::bytes::{Malformed, Problem};
+use wire::frame::MAX_FRAME;
 use wire::message::{Hello, MAX_HELLO, Message, Reason, Refused as Refusal};
 
 use crate::answer::{Json, Refused};
 use crate::control::{Silence, refused};
-use crate::gate::Pass;
+use crate::gate::{Pass, Rate};
 use crate::limits::{CONTROL_QUEUE, CONTROL_WRITE, FAREWELL, HELLO, HOPELESS};
 use crate::parts::Parts;
 use crate::pki::short_lived::ShortLived;
@@ -100,7 +102,9 @@ async fn live(
     let open = sockets.open.clone();
     let from = From::of(peer.ip(), &headers, &sockets.parts.config.accounts.proxies).0;
     // What is longer than a word of a viewer's is not even read.
-    let upgrade = upgrade.max_message_size(2 * MAX_HELLO).max_frame_size(2 * MAX_HELLO).write_buffer_size(0);
+    let upgrade = upgrade.max_message_size(2 * MAX_HELLO).max_frame_size(2 * MAX_HELLO);
+    // Nor does what is answered to pings, and not read, grow without end.
+    let upgrade = upgrade.write_buffer_size(0).max_write_buffer_size(MAX_FRAME + (64 << 10));
     // Counted from here on: between the answer and the first message the relay may stop.
     let token = open.token();
     upgrade.on_upgrade(async move |socket| {
@@ -119,7 +123,7 @@ fn is_own_page(headers: &HeaderMap) -> bool {
 /// One viewer, from its greeting to its end.
 async fn converse(socket: WebSocket, from: IpAddr, Sockets { parts, stop, .. }: &Sockets) {
     let (mut sink, stream) = socket.split();
-    let Some((ear, hello)) = greet(&mut sink, Spoken(stream), parts).await else { return };
+    let Some((ear, hello)) = greet(&mut sink, Spoken::new(stream), parts).await else { return };
     let Ok(_permit) = Arc::clone(&parts.viewers).try_acquire_owned() else {
         parts.counters.peers_refused.one(Reason::TooMany.name());
         return farewell(&mut sink, refused(0, Reason::TooMany, "this relay has as many viewers as it takes: try again later")).await;
@@ -202,17 +206,30 @@ async fn farewell(sink: &mut Sink, why: Refusal) {
     let _ = timeout(FAREWELL, said).await;
 }
 
+/// Pings that one connection may send in a minute. Browsers send none, proxies one now and then.
+const PINGS_PER_MINUTE: u32 = 60;
+
 /// What a viewer says over a WebSocket.
-struct Spoken(SplitStream<WebSocket>);
+struct Spoken {
+    stream: SplitStream<WebSocket>,
+    pings: Rate<()>,
+}
+
+impl Spoken {
+    fn new(stream: SplitStream<WebSocket>) -> Self {
+        Self { stream, pings: Rate::new(PINGS_PER_MINUTE, Duration::from_secs(60), 1) }
+    }
+}
 
 impl Ear for Spoken {
     async fn hear(mut self, cap: usize) -> (Self, Result<Message, Silence>) {
         let said = loop {
-            match self.0.next().await {
+            match self.stream.next().await {
                 Some(Ok(Row::Binary(bytes))) if bytes.len() > cap => break Err(Silence::TooLong),
                 Some(Ok(Row::Binary(bytes))) => break Message::decode(bytes).map_err(Silence::from),
                 Some(Ok(Row::Text(_))) => break Err(Silence::Malformed(Malformed::new("message", Problem::Text))),
-                // Answered by the library.
+                // Answered by the library, which keeps the answer until it is read: nobody who means well asks so often.
+                Some(Ok(Row::Ping(_))) if self.pings.attempt((), Instant::now()).is_err() => break Err(Silence::Left),
                 Some(Ok(Row::Ping(_) | Row::Pong(_))) => {}
                 Some(Ok(Row::Close(_)) | Err(_)) | None => break Err(Silence::Left),
             }
