@@ -161,6 +161,8 @@ export class Site {
       lines.push("kind = \"y4m\"", "path = \"clip.y4m\"", "repeat = true");
     }
     lines.push("[detect]", `on = ${detect}`, "look_ahead = \"500ms\"", "[encode]", `codec = "${codec}"`, "group = \"1s\"");
+    // A busy machine makes no hole where none is tested.
+    lines.push("[publish]", "patience = \"30s\"");
     lines.push("[[mask]]", "label = \"till\"", ...Object.entries(MASK).map(([key, value]) => `${key} = ${value}`));
     const config = join(folder, "agent.toml");
     writeFileSync(config, `${lines.join("\n")}\n`);
