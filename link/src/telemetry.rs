@@ -98,6 +98,7 @@ mod tests {
         tracing::subscriber::with_default(subscriber, || {
             tracing::info!(camera = "front-door", "streaming");
             tracing::info!(target: "quinn", "chatter");
+            tracing::warn!(target: "web_transport_proto::capsule", "a stranger's bytes");
             tracing::debug!("detail");
         });
         String::from_utf8(sink.0.lock().unwrap().clone()).unwrap()
@@ -113,6 +114,14 @@ mod tests {
         assert_eq!(told(Some(" "), Format::Human, false).lines().count(), 1);
         let json: serde_json::Value = serde_json::from_str(&told(None, Format::Json, false)).unwrap();
         assert_eq!((json["message"].as_str(), json["camera"].as_str()), (Some("streaming"), Some("front-door")));
+    }
+
+    #[test]
+    fn what_a_stranger_could_fill_the_log_with_is_never_told() {
+        for filter in [None, Some("trace"), Some("info")] {
+            let told = told(filter, Format::Human, false);
+            assert!(told.contains("streaming") && !told.contains("stranger"), "{told}");
+        }
     }
 
     #[test]

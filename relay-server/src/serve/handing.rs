@@ -105,3 +105,17 @@ impl Handing {
         (names != self.names).then_some(names)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_was_decided_of_one_epoch_holds_for_no_other() {
+        let (this, other) = (Digest::of(&[b"this"]), Digest::of(&[b"other"]));
+        let handing = Handing { epoch: Some(this), labels: LabelSet::ALL, ..Handing::default() };
+        assert!(!handing.labels(this).is_empty());
+        assert!(handing.labels(other).is_empty());
+        assert!(Handing { labels: LabelSet::ALL, ..Handing::default() }.labels(this).is_empty(), "nothing was decided yet");
+    }
+}

@@ -315,6 +315,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn strangers_leave_half_of_the_room_to_those_who_have_accounts() {
+        let everywhere = Arc::new(Semaphore::new(REPLAYS));
+        let take = |known| Permits::take(&everywhere, &Arc::new(Semaphore::new(1)), known).ok();
+        let strangers: Vec<_> = std::iter::from_fn(|| take(false)).collect();
+        assert_eq!(strangers.len(), REPLAYS / 2);
+        let people: Vec<_> = std::iter::from_fn(|| take(true)).collect();
+        assert_eq!(people.len(), REPLAYS - REPLAYS / 2);
+    }
+
+    #[test]
     fn frames_are_due_at_their_distance() {
         let now = Instant::now();
         let second = |seconds: u64| Micros(1_700_000_000_000_000 + seconds * 1_000_000);

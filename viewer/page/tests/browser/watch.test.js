@@ -219,6 +219,19 @@ test("a WebSocket takes what a viewer says from a page of the relay, and nothing
   assert.deepEqual(await speak(own, Buffer.from([4, 0, 0, 0, 1])), ["refused 4"], "no greeting");
   assert.deepEqual(await speak(own, hello, hello), ["kind 1", "refused 4"], "two greetings");
   assert.deepEqual(await speak(own, hello, Buffer.alloc(4096)), ["kind 1"], "what is far too long ends it");
+  // Answers to pings that nobody reads would pile up at the relay: who asks for too many is let go, at once.
+  const pinging = (count) => new Promise((resolve) => {
+    const socket = new WebSocket(`wss://${site.at}/live`, { origin: own, rejectUnauthorized: false });
+    const answered = sleep(3000).then(() => "stays");
+    socket.on("error", () => {});
+    socket.on("open", () => {
+      socket.send(hello);
+      for (let one = 0; one < count; one += 1) socket.ping();
+    });
+    const gone = new Promise((left) => { socket.on("close", () => left("is let go")); });
+    Promise.race([gone, answered]).then((end) => { socket.terminate(); resolve(end); });
+  });
+  assert.deepEqual(await Promise.all([pinging(200), pinging(20)]), ["is let go", "stays"]);
   // Who says nothing is let go; the patience is the relay's.
   assert.deepEqual(await speak(own), []);
 });
